@@ -1,0 +1,50 @@
+# Everything a person types; `make` alone lists it. A command behind a target is in the README.
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+# Where to take torch from, for example an index of CPU-only wheels; plain PyPI if empty.
+TORCH_INDEX ?=
+POSTS ?= ingest/samples ingest/samples/broken
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(VENV)/.done  ## install everything into .venv (TORCH_INDEX=URL for CPU-only torch)
+
+$(VENV)/.done: pyproject.toml constraints.txt stack/jars/*/*.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python 3.11 or newer is needed, this is $$($(PYTHON) -V): make PYTHON=python3.12"; exit 2; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet torch --index-url $(TORCH_INDEX))
+	$(PY) -m pip install --quiet --progress-bar on -c constraints.txt -e '.[ingest,classifier,indexer,stack,dev]'
+	$(PY) -m stack install
+	@touch $@
+
+demo: setup  ## sample posts through Kafka, the classifier and Elasticsearch, then what people feel
+	$(PY) -m stack demo --posts $(POSTS)
+
+up: setup  ## servers and stations in the background, with a looping replay; `make down` stops them
+	$(PY) -m stack up --procfile Procfile
+
+down:  ## stop servers and stations; their data stays
+	@test -x $(PY) || { echo "nothing is installed, so nothing runs"; exit 0; }
+	$(PY) -m stack down
+
+test: setup  ## every ring: unit, wire, stack, end to end
+	$(PY) -m pytest
+
+lint: setup  ## check only: format, style, types, who imports whom
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+format: setup  ## write: format and mend what can be mended
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test lint format

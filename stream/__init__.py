@@ -1,0 +1,1 @@
+"""What the stations share: records, topics, the broker, the loop, settings and logs."""

@@ -1,0 +1,352 @@
+"""Kafka: the only module that imports its client.
+
+`KafkaSource` gives a station its batches, `KafkaWriter` puts records on topics, and `KafkaSink` and
+`KafkaDeadLetters` fit the writer into `stream.worker.run`.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RebalanceInProgressError,
+    TopicAlreadyExistsError,
+    UnknownMemberIdError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from stream.codec import encode
+from stream.dead_letters import DeadLetter
+from stream.errors import Backpressure, UserError
+from stream.posts import ClassifiedPost, Deletion, Post
+from stream.records import CRAWL_HEADER, Item, Received, Rejected
+from stream.settings import Settings
+from stream.topics import DEAD_LETTER, TOPICS, Topic
+
+logger = logging.getLogger(__name__)
+
+AnyRecord = TypeVar("AnyRecord", bound=Post | ClassifiedPost | Deletion)
+
+POLL_MS = 500
+MAX_BATCH_BYTES = 16_000_000
+FLUSH_SECONDS = 30.0
+
+LOST_PARTITIONS = (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+TOO_LARGE = MessageSizeTooLargeError
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Gives the client's connection options."""
+    password = settings.kafka_password
+    return {
+        "bootstrap_servers": settings.kafka.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_username,
+        "sasl_plain_password": password.get_secret_value() if password else None,
+        "ssl_cafile": str(settings.kafka_ca_file) if settings.kafka_ca_file else None,
+    }
+
+
+def unreachable(settings: Settings, error: KafkaError) -> UserError:
+    """Says in one line that no broker answers, and the mend."""
+    return UserError(
+        f"no Kafka broker answers at {settings.kafka} ({type(error).__name__}): start one "
+        "(`python -m stack up`) or set EMOSTREAM_KAFKA"
+    )
+
+
+def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> list[str]:
+    """Creates the topics that are missing and names them; leaves the others alone."""
+    try:
+        admin = KafkaAdminClient(**connection(settings))
+    except KafkaError as error:
+        raise unreachable(settings, error) from None
+    created = []
+    try:
+        present = set(admin.list_topics())
+        for topic in topics:
+            if topic.name in present:
+                continue
+            options = {
+                "num_partitions": topic.partitions,
+                "replication_factor": settings.replication_factor,
+                "configs": topic.config,
+            }
+            try:
+                admin.create_topics({topic.name: options}, wait_for_metadata=True)
+            except TopicAlreadyExistsError:  # another station was quicker
+                continue
+            created.append(topic.name)
+    finally:
+        admin.close()
+    return created
+
+
+class KafkaSource:
+    """Batches of one topic, shared with the other workers of the same consumer group.
+
+    A batch is full at `max_records`, at 16 MB, or `linger` seconds after its first record.
+    """
+
+    def __init__(self, settings: Settings, topic: Topic, group: str, linger: float = 0.0) -> None:
+        self._max_records = settings.batch_records
+        self._linger = linger
+        try:
+            self._consumer = KafkaConsumer(
+                topic.name,
+                group_id=group,
+                client_id=group,
+                enable_auto_commit=False,  # a commit before the write would lose records
+                auto_offset_reset="earliest",
+                max_poll_records=settings.batch_records,
+                **connection(settings),
+            )
+        except KafkaError as error:
+            raise unreachable(settings, error) from None
+
+    def poll(self) -> Sequence[Received]:
+        """Waits up to half a second for a first record, then for the batch to fill."""
+        batch: list[Received] = []
+        size = 0
+        wait_ms, deadline = POLL_MS, 0.0
+        while True:
+            room = self._max_records - len(batch)
+            for records in self._consumer.poll(wait_ms, max_records=room).values():
+                for record in records:
+                    batch.append(_received(record))
+                    size += len(record.value or b"")
+            if not batch:
+                return batch
+            deadline = deadline or time.monotonic() + self._linger
+            wait_ms = int(1000 * (deadline - time.monotonic()))
+            if wait_ms <= 0 or len(batch) >= self._max_records or size >= MAX_BATCH_BYTES:
+                return batch
+
+    def rewind(self, batch: Sequence[Received]) -> None:
+        """Seeks each partition of the batch that is still ours back to where the batch began."""
+        ours = self._consumer.assignment()
+        for partition, (first, _last) in _spans(batch).items():
+            if partition in ours:
+                self._consumer.seek(partition, first)
+
+    def commit(self, batch: Sequence[Received]) -> None:
+        """Commits the offsets after the batch: those of the next records to read.
+
+        Where the group has given our partitions to another worker meanwhile, that worker repeats
+        the batch, which is harmless.
+        """
+        offsets = {
+            partition: OffsetAndMetadata(last + 1, "", -1)
+            for partition, (_first, last) in _spans(batch).items()
+        }
+        try:
+            self._consumer.commit(offsets)
+        except LOST_PARTITIONS as error:
+            logger.warning("partitions moved before the commit (%s)", type(error).__name__)
+        except KafkaError as error:
+            raise pressure(error) from error
+
+    def close(self) -> None:
+        """Leaves the group, so that its other workers take over at once."""
+        self._consumer.close(autocommit=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One record on its way to a topic."""
+
+    key: str
+    value: bytes
+    crawl: str | None = None
+
+
+class KafkaWriter:
+    """Writes records to topics and knows when they are durable (acks from all replicas)."""
+
+    def __init__(self, settings: Settings) -> None:
+        try:
+            self._producer = KafkaProducer(
+                acks="all",
+                linger_ms=5,
+                batch_size=131_072,
+                compression_type="gzip",
+                **connection(settings),
+            )
+        except KafkaError as error:
+            raise unreachable(settings, error) from None
+
+    def write(self, topic: Topic, records: Sequence[Outgoing]) -> list[tuple[int, str]]:
+        """Writes all records and waits until each is durable.
+
+        Returns:
+            The position and reason of each record that no broker will ever take: too large.
+
+        Raises:
+            Backpressure: the broker did not take them in time; all of them may be repeated.
+        """
+        refused: list[tuple[int, str]] = []
+        pending = []
+        for position, record in enumerate(records):
+            headers = [(CRAWL_HEADER, record.crawl.encode())] if record.crawl else []
+            try:
+                pending.append(
+                    (
+                        position,
+                        self._producer.send(
+                            topic.name,
+                            key=record.key.encode(),
+                            value=record.value,
+                            headers=headers,
+                        ),
+                    )
+                )
+            except TOO_LARGE:
+                refused.append((position, too_large(record)))
+            except KafkaError as error:
+                raise pressure(error) from error
+        try:
+            self._producer.flush(timeout=FLUSH_SECONDS)
+        except KafkaError as error:
+            raise pressure(error) from error
+        for position, future in pending:
+            failure = future.exception
+            if isinstance(failure, TOO_LARGE):
+                refused.append((position, too_large(records[position])))
+            elif failure is not None:
+                raise pressure(failure) from failure
+        return refused
+
+    def close(self) -> None:
+        """Waits for what is on its way, a few seconds at most."""
+        self._producer.close(timeout=5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class KafkaSink:
+    """The next topic, as the sink of a station."""
+
+    def __init__(self, writer: KafkaWriter, topic: Topic) -> None:
+        self._writer, self._topic = writer, topic
+
+    def write(self, items: Sequence[Item[AnyRecord]]) -> Sequence[Rejected]:
+        """Writes the records under the post's key, with the crawl they came from."""
+        outgoing = [
+            Outgoing(item.record.key, encode(item.record), item.received.crawl) for item in items
+        ]
+        return [
+            Rejected(items[position].received, "sending", reason)
+            for position, reason in self._writer.write(self._topic, outgoing)
+        ]
+
+
+class KafkaDeadLetters:
+    """The dead-letter topic."""
+
+    def __init__(self, writer: KafkaWriter) -> None:
+        self._writer = writer
+
+    def write(self, letters: Sequence[DeadLetter]) -> None:
+        """Writes the letters; a letter the topic itself refuses stops the station.
+
+        Raises:
+            RuntimeError: a letter did not fit; nothing is dropped in silence.
+        """
+        if not letters:
+            return
+        outgoing = [Outgoing(letter.key, encode(letter), letter.crawl) for letter in letters]
+        for position, reason in self._writer.write(DEAD_LETTER, outgoing):
+            raise RuntimeError(f"dead letter {letters[position].key} refused: {reason}")
+
+
+def read_to_end(settings: Settings, topic: Topic) -> Iterator[Received]:
+    """Gives every record that is on a topic now, without joining a group."""
+    try:
+        consumer = KafkaConsumer(
+            enable_auto_commit=False, auto_offset_reset="earliest", **connection(settings)
+        )
+    except KafkaError as error:
+        raise unreachable(settings, error) from None
+    try:
+        numbers = consumer.partitions_for_topic(topic.name) or set()
+        partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions)
+        consumer.seek_to_beginning(*partitions)
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            for records in consumer.poll(POLL_MS).values():
+                for record in records:
+                    if record.offset < ends[TopicPartition(record.topic, record.partition)]:
+                        yield _received(record)
+    finally:
+        consumer.close(autocommit=False)
+
+
+def too_large(record: Outgoing) -> str:
+    """Says why no broker takes this record."""
+    return f"{len(record.value)} bytes are more than Kafka takes in one record"
+
+
+def pressure(error: BaseException) -> Backpressure:
+    """Reads a failed write or commit as the broker's trouble, for now.
+
+    Raises:
+        BaseException: the error itself, where repeating cannot help.
+    """
+    if isinstance(error, KafkaError) and getattr(error, "retriable", False):
+        return Backpressure(f"Kafka: {type(error).__name__}", retry_after=1.0)
+    raise error
+
+
+def _received(record: Any) -> Received:
+    return Received(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        tuple((name, value or b"") for name, value in record.headers),
+    )
+
+
+def _spans(batch: Sequence[Received]) -> dict[TopicPartition, tuple[int, int]]:
+    spans: dict[TopicPartition, tuple[int, int]] = {}
+    for received in batch:
+        partition = TopicPartition(received.topic, received.partition)
+        first, last = spans.get(partition, (received.offset, received.offset))
+        spans[partition] = (min(first, received.offset), max(last, received.offset))
+    return spans

@@ -1,0 +1,76 @@
+"""Bytes to records and back: the only place where a record is checked."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from stream.dead_letters import DeadLetter
+from stream.errors import InvalidRecord
+from stream.posts import Classified, ClassifiedPost, Collected, Deletion, Post, Record
+
+In = TypeVar("In")
+
+MAX_RECORD = 4_000_000
+"""Bytes; more is refused unread (the topics take 1 MB, so this only bounds what a file may do)."""
+
+_collected: TypeAdapter[Post | Deletion] = TypeAdapter(Collected)
+_classified: TypeAdapter[ClassifiedPost | Deletion] = TypeAdapter(Classified)
+_dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
+
+
+def encode(record: Record) -> bytes:
+    """Writes a record as one line of JSON in UTF-8, without the fields that are null."""
+    return record.model_dump_json(exclude_none=True).encode()
+
+
+def decode_collected(value: bytes | None) -> Post | Deletion:
+    """Reads a record of `posts.collected`; raises InvalidRecord."""
+    return _decode(_collected, value)
+
+
+def decode_classified(value: bytes | None) -> ClassifiedPost | Deletion:
+    """Reads a record of `posts.classified`; raises InvalidRecord."""
+    return _decode(_classified, value)
+
+
+def decode_dead_letter(value: bytes | None) -> DeadLetter:
+    """Reads a record of `posts.dead-letter`; raises InvalidRecord."""
+    return _decode(_dead_letter, value)
+
+
+def collected_from(fields: dict[str, Any]) -> Post | Deletion:
+    """Makes a post or a deletion from already parsed fields; raises InvalidRecord."""
+    return _checked(_collected.validate_python, fields)
+
+
+def _decode(adapter: TypeAdapter[In], value: bytes | None) -> In:
+    if value is None:
+        raise InvalidRecord("the record has no value")
+    if len(value) > MAX_RECORD:
+        raise InvalidRecord(f"{len(value)} bytes, more than the {MAX_RECORD} a record may have")
+    return _checked(adapter.validate_json, value)
+
+
+def _checked(validate: Callable[[Any], In], value: Any) -> In:
+    try:
+        return validate(value)
+    except ValidationError as error:
+        raise InvalidRecord(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Names the fields that are wrong and what is wrong with them, without their content."""
+    reasons = []
+    for problem in error.errors(include_url=False, include_input=False)[:5]:
+        field = ".".join(str(part) for part in problem["loc"])
+        # These two messages quote the input; every other one states the rule alone.
+        if problem["type"] == "union_tag_invalid":
+            field, message = "kind", f"must be {problem['ctx']['expected_tags']}"
+        elif problem["type"] == "union_tag_not_found":
+            field, message = "kind", "is missing"
+        else:
+            message = problem["msg"]
+        reasons.append(f"{field}: {message}" if field else message)
+    more = error.error_count() - len(reasons)
+    return "; ".join(reasons) + (f"; and {more} more" if more > 0 else "")

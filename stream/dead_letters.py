@@ -1,0 +1,79 @@
+"""The record we keep of a record we could not use."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import Base64Bytes, Field
+
+from stream.posts import SCHEMA_VERSION, Name, Record, Time
+
+Stage = Literal["receiving", "processing", "sending"]
+
+MAX_ORIGINAL = 500_000
+"""Bytes of an original kept whole: in base64 it still fits one Kafka record of 1 MB."""
+
+
+class Source(Record):
+    """Where the record was found: a place on a topic, or a line of a file."""
+
+    topic: Name | None = None
+    partition: int | None = None
+    offset: int | None = None
+    file: Name | None = None
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Names the place in a few characters, the same for every repeat of the record."""
+        if self.topic is not None:
+            return f"{self.topic}-{self.partition}-{self.offset}"
+        return f"{self.file}:{self.line}"
+
+
+class DeadLetter(Record):
+    """A record we could not use, whole, with the reason."""
+
+    kind: Literal["dead_letter"] = "dead_letter"
+    schema_version: Literal[1] = SCHEMA_VERSION
+    station: Name
+    stage: Stage
+    reason: Annotated[str, Field(max_length=2000, description="what is wrong; never the text")]
+    source: Source
+    original: Base64Bytes = Field(description="the record's bytes as they came, in base64")
+    original_size: int = Field(description="bytes; more than kept where the original was cut")
+    original_key: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    crawl: Name | None = Field(None, description="the crawl that collected it, where known")
+    failed_at: Time
+
+    @property
+    def key(self) -> str:
+        """Names the letter by its source, so that a repeat replaces itself."""
+        return f"{self.station}:{self.crawl or ''}:{self.source.place}"
+
+
+def dead_letter(
+    station: str,
+    stage: Stage,
+    reason: str,
+    source: Source,
+    original: bytes,
+    *,
+    original_key: str | None = None,
+    headers: dict[str, str] | None = None,
+    crawl: str | None = None,
+) -> DeadLetter:
+    """Keeps `original` (the first 500 kB of it) with the reason it could not be used."""
+    return DeadLetter(
+        station=station,
+        stage=stage,
+        reason=reason[:2000],
+        source=source,
+        original=base64.b64encode(original[:MAX_ORIGINAL]),
+        original_size=len(original),
+        original_key=original_key,
+        headers=headers or {},
+        crawl=crawl,
+        failed_at=datetime.now(UTC),
+    )

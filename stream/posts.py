@@ -1,0 +1,177 @@
+"""The records on the topics: posts, classified posts, and deletions.
+
+Bytes become these models at the edges (`stream.codec`) and nothing between checks them again.
+Every field is described in docs/records.md; the JSON Schemas in `stream/json_schemas/` are
+generated from here and compared by a test.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    StringConstraints,
+)
+
+SCHEMA_VERSION: Final = 1
+"""Raised when a field changes meaning or goes; a new optional field does not raise it."""
+
+MAX_TEXT = 200_000
+"""Characters in one text; the longest platform limit (a YouTube comment's 10,000) is far below."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Platform = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Score = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+
+
+class Record(BaseModel):
+    """A frozen model that refuses fields it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_inf_nan="null", hide_input_in_errors=True
+    )
+
+
+class Author(Record):
+    """Who wrote a post, as the platform names them."""
+
+    id: Name | None = None
+    name: Name | None = Field(None, description="the handle, without @")
+    display_name: str | None = Field(None, max_length=512)
+    followers: NonNegativeInt | None = None
+
+
+class Counts(Record):
+    """How often a post was liked, answered and passed on when it was observed."""
+
+    likes: NonNegativeInt | None = None
+    replies: NonNegativeInt | None = None
+    reposts: NonNegativeInt | None = None
+    quotes: NonNegativeInt | None = None
+    bookmarks: NonNegativeInt | None = None
+    views: NonNegativeInt | None = None
+
+
+class Entity(Record):
+    """Something a text names, as the platform recognised it."""
+
+    type: Name = Field(description="Person, Place, Organization, Product or Other")
+    text: Name
+    probability: Probability | None = None
+
+
+class ContextAnnotation(Record):
+    """What a post is about, as the platform says: a domain and an entity in it."""
+
+    domain_id: Name | None = None
+    domain: Name
+    entity_id: Name | None = None
+    entity: Name
+
+
+class Origin(Record):
+    """Where a post came from: which crawl, and what that crawl had asked for."""
+
+    crawl: Name = Field(description="one run of a source; every record of it carries the same id")
+    query: str | None = Field(None, max_length=4096)
+    channel: Name | None = None
+    video: Name | None = None
+    stream: Name | None = Field(None, description="file, endpoint or feed")
+    rules: tuple[Name, ...] = Field((), description="tags of the stream rules that matched")
+
+
+class Identified(Record):
+    """A record about one post: the pair that identifies it everywhere."""
+
+    platform: Platform
+    native_id: Name
+
+    @property
+    def key(self) -> str:
+        """Names the post on every topic and in the index: `platform:native_id`."""
+        return f"{self.platform}:{self.native_id}"
+
+
+class Post(Identified):
+    """One tweet or comment, whatever the platform."""
+
+    kind: Literal["post"] = "post"
+    schema_version: Literal[1] = SCHEMA_VERSION
+    text: str = Field(max_length=MAX_TEXT)
+    created_at: Time = Field(description="the post's own time; decides its index")
+    observed_at: Time = Field(description="when we saw it; an older observation never wins")
+    url: str | None = Field(None, max_length=4096)
+    author: Author = Author()
+    language: str | None = Field(None, max_length=35, description="BCP 47, as the platform says")
+    hashtags: tuple[str, ...] = Field((), description="without #, as written")
+    mentions: tuple[str, ...] = Field((), description="handles, without @")
+    links: tuple[str, ...] = Field((), description="expanded where the platform expands them")
+    reply_to: Name | None = Field(None, description="native id of the post this one answers")
+    conversation: Name | None = Field(None, description="native id of the thread's first post")
+    counts: Counts = Counts()
+    entities: tuple[Entity, ...] = ()
+    context: tuple[ContextAnnotation, ...] = ()
+    origin: Origin
+
+
+class Deletion(Identified):
+    """The platform says that a post is gone: so must be everything we keep of it."""
+
+    kind: Literal["deletion"] = "deletion"
+    schema_version: Literal[1] = SCHEMA_VERSION
+    deleted_at: Time
+    created_at: Time | None = Field(None, description="the deleted post's own time, where known")
+    origin: Origin
+
+
+class Polarity(Record):
+    """How positive a text is."""
+
+    label: Literal["negative", "neutral", "positive"] | None = None
+    score: Score = Field(description="p(positive) - p(negative)")
+    probabilities: dict[str, Probability]
+
+
+class Classification(Record):
+    """What one model says of one text."""
+
+    model: Name = Field(description="artifact name and fingerprint of its weights")
+    emotions: tuple[Name, ...] = Field(description="labels above their thresholds, likeliest first")
+    primary: Name | None = None
+    probabilities: dict[str, Probability]
+    polarity: Polarity
+    abstained: str | None = Field(None, description="why no label was given, where none was")
+    classified_at: Time
+
+
+class ClassifiedPost(Record):
+    """A post and what the classifier says of it."""
+
+    kind: Literal["classified_post"] = "classified_post"
+    schema_version: Literal[1] = SCHEMA_VERSION
+    post: Post
+    classification: Classification
+
+    @property
+    def key(self) -> str:
+        """The post's own key, so that both records land on the same partition number."""
+        return self.post.key
+
+
+Collected = Annotated[Post | Deletion, Field(discriminator="kind")]
+"""What `posts.collected` holds."""
+
+Classified = Annotated[ClassifiedPost | Deletion, Field(discriminator="kind")]
+"""What `posts.classified` holds."""

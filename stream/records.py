@@ -1,0 +1,116 @@
+"""A record as it came from a topic, and what becomes of it in a station."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from stream.dead_letters import DeadLetter, Source, Stage, dead_letter
+from stream.errors import InvalidRecord
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Out_contra = TypeVar("Out_contra", contravariant=True)
+T_co = TypeVar("T_co", covariant=True)
+
+CRAWL_HEADER = "crawl"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One record of a topic, its bytes untouched."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def crawl(self) -> str | None:
+        """The crawl that collected the record, from its header."""
+        return _text(dict(self.headers).get(CRAWL_HEADER))
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[T_co]):
+    """A decoded record together with the bytes it came from."""
+
+    record: T_co
+    received: Received
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A received record that cannot be used, with the stage and the reason."""
+
+    received: Received
+    stage: Stage
+    reason: str
+
+    def letter(self, station: str) -> DeadLetter:
+        """Makes the dead letter that keeps the original bytes, key and headers."""
+        received = self.received
+        return dead_letter(
+            station,
+            self.stage,
+            self.reason,
+            Source(topic=received.topic, partition=received.partition, offset=received.offset),
+            received.value or b"",
+            original_key=_text(received.key),
+            headers={name: _text(value) or "" for name, value in received.headers},
+            crawl=received.crawl,
+        )
+
+
+class RecordSource(Protocol):
+    """Gives batches of records and remembers, when told, how far we have come."""
+
+    def poll(self) -> Sequence[Received]:
+        """Waits a moment for records; an empty batch means none came."""
+        ...
+
+    def rewind(self, batch: Sequence[Received]) -> None:
+        """Makes the next poll return this batch again."""
+        ...
+
+    def commit(self, batch: Sequence[Received]) -> None:
+        """Remembers that everything up to the end of this batch is done."""
+        ...
+
+
+class Sink(Protocol[Out_contra]):
+    """Writes records somewhere. Must bear repeats; raises Backpressure when it cannot now."""
+
+    def write(self, items: Sequence[Item[Out_contra]]) -> Sequence[Rejected]:
+        """Returns only when every item is durable or returned as rejected."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """Takes the records nobody could use."""
+
+    def write(self, letters: Sequence[DeadLetter]) -> None:
+        """Returns only when every letter is durable; raises Backpressure when it cannot now."""
+        ...
+
+
+Transform = Callable[[Sequence[Item[In]]], Sequence[Item[Out]]]
+
+
+def decoded(
+    batch: Sequence[Received], decode: Callable[[bytes | None], In]
+) -> tuple[list[Item[In]], list[Rejected]]:
+    """Parts a batch into the records we understand and those we do not."""
+    accepted: list[Item[In]] = []
+    rejected: list[Rejected] = []
+    for received in batch:
+        try:
+            accepted.append(Item(decode(received.value), received))
+        except InvalidRecord as error:
+            rejected.append(Rejected(received, "receiving", str(error)))
+    return accepted, rejected
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")

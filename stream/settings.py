@@ -1,0 +1,139 @@
+"""Settings from the environment and a file; `python -m stream config` prints them.
+
+In this order, the first that has a value wins: environment variables `EMOSTREAM_*`, the file
+`emostream.toml`, the addresses that `python -m stack up` left in `.stack/stack.env`, the default.
+"""
+
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from stream.codec import explain
+from stream.errors import UserError
+
+PREFIX = "EMOSTREAM_"
+FILE = "emostream.toml"
+STACK_FILE = ".stack/stack.env"
+
+STACK_ONLY = frozenset(
+    PREFIX + name for name in ("CACHE_DIR", "STACK_DIR", "KAFKA_HEAP", "ELASTICSEARCH_HEAP")
+)
+"""Variables of `python -m stack`, which shares no code with the stations."""
+
+
+class Settings(BaseSettings):
+    """Every setting of every station, one flat list: docs/settings.md describes each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    kafka: str = Field("127.0.0.1:9092", description="bootstrap servers, comma-separated")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to speak with Kafka"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="needed with SASL_PLAINTEXT and SASL_SSL"
+    )
+    kafka_username: str | None = Field(None, description="SASL user")
+    kafka_password: SecretStr | None = Field(None, description="SASL password")
+    kafka_ca_file: Path | None = Field(None, description="certificate authority for SSL")
+    replication_factor: int = Field(1, ge=1, description="of topics that we create")
+
+    elasticsearch: str = Field("http://127.0.0.1:9200", description="node URLs, comma-separated")
+    elasticsearch_api_key: SecretStr | None = Field(None, description="sent as `ApiKey`")
+    elasticsearch_username: str | None = Field(None, description="basic authentication")
+    elasticsearch_password: SecretStr | None = Field(None, description="basic authentication")
+    elasticsearch_ca_file: Path | None = Field(None, description="certificate authority for https")
+
+    batch_records: int = Field(2000, ge=1, description="most records a station takes at once")
+    bulk_actions: int = Field(2000, ge=1, description="most actions in one bulk request")
+    bulk_bytes: int = Field(5_000_000, ge=1000, description="most bytes in one bulk request")
+    bulk_seconds: float = Field(
+        0.5, ge=0, description="most seconds a record waits for its bulk request to fill"
+    )
+    retry_seconds: float = Field(
+        2.0, gt=0, le=60, description="first wait after a destination refused; doubles up to 30 s"
+    )
+
+    model: Path | None = Field(None, description="artifact folder; the shipped one if unset")
+    data_dir: Path = Field(Path("data"), description="public data sets, or a local copy of them")
+    threads: int = Field(1, ge=1, description="threads for torch; one is fastest for short texts")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="how much a station tells"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - part of the interface
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Orders the sources as the module says."""
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, settings_file()),
+            DotEnvSettingsSource(settings_cls, stack_file()),
+        )
+
+
+def settings_file() -> Path:
+    """The settings file: `emostream.toml` here, or the one EMOSTREAM_SETTINGS names."""
+    return Path(os.environ.get(PREFIX + "SETTINGS", FILE))
+
+
+def stack_file() -> Path:
+    """The addresses of the local servers, written by `python -m stack up`."""
+    return Path(os.environ.get(PREFIX + "STACK_DIR", ".stack")) / "stack.env"
+
+
+@cache
+def load_settings() -> Settings:
+    """Reads the settings once.
+
+    Raises:
+        UserError: naming each setting that is wrong, and where settings come from.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise UserError(
+            f"settings: {explain(error)} (see docs/settings.md; they come from "
+            f"{PREFIX}* variables and {settings_file()})"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{settings_file()}: not TOML: {error}") from None
+
+
+def unknown_variables() -> list[str]:
+    """Names variables that look like settings and are none: most often a typing error."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | STACK_ONLY
+    known.add(PREFIX + "SETTINGS")
+    return sorted(n for n in os.environ if n.startswith(PREFIX) and n not in known)
+
+
+def described(settings: Settings) -> list[tuple[str, str, str]]:
+    """Lists every setting as (variable, value with secrets masked, meaning)."""
+    return [
+        (PREFIX + name.upper(), _shown(getattr(settings, name)), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,81 @@
+"""Settings come from where the documentation says, and a wrong one is named."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stream.errors import UserError
+from stream.settings import STACK_ONLY, Settings, described, load_settings, unknown_variables
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("EMOSTREAM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    load_settings.cache_clear()
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_stack(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".stack").mkdir()
+    (tmp_path / ".stack" / "stack.env").write_text(
+        "EMOSTREAM_KAFKA=stack:1\nEMOSTREAM_ELASTICSEARCH=http://stack:2\n"
+    )
+    assert Settings().kafka == "stack:1"
+    (tmp_path / "emostream.toml").write_text('kafka = "file:1"\nbatch_records = 7\n')
+    assert (Settings().kafka, Settings().elasticsearch) == ("file:1", "http://stack:2")
+    monkeypatch.setenv("EMOSTREAM_KAFKA", "environment:1")
+    assert (Settings().kafka, Settings().batch_records) == ("environment:1", 7)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [("batch_records = 0", "batch_records"), ("kafak = 'x'", "kafak"), ("kafka =", "not TOML")],
+)
+def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, content: str, named: str) -> None:
+    (tmp_path / "emostream.toml").write_text(content)
+    with pytest.raises(UserError, match=named) as error:
+        load_settings()
+    assert "emostream.toml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOSTREAM_ELASTICSEARCH_API_KEY", "hunter2")
+    settings = Settings()
+    assert "hunter2" not in str(described(settings)) + repr(settings)
+    assert settings.elasticsearch_api_key is not None
+    assert settings.elasticsearch_api_key.get_secret_value() == "hunter2"
+
+
+def test_a_mistyped_variable_is_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOSTREAM_KAFAK", "x")
+    assert unknown_variables() == ["EMOSTREAM_KAFAK"]
+
+
+def test_the_command_prints_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOSTREAM_KAFKA_PASSWORD", "hunter2")
+    shown = subprocess.run(
+        [sys.executable, "-m", "stream", "config"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "hunter2" not in shown
+    for variable, _value, _meaning in described(Settings()):
+        assert f"{variable}=" in shown
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for variable in [variable for variable, _, _ in described(Settings())] + sorted(STACK_ONLY):
+        assert f"`{variable}`" in page
