@@ -24,7 +24,11 @@ $(VENV)/.done: pyproject.toml constraints.txt stack/jars/*/*.toml
 	@touch $@
 
 demo: setup  ## sample posts through Kafka, the classifier and Elasticsearch, then what people feel
-	$(PY) -m stack demo --posts $(POSTS)
+	@$(PY) -m stack up --procfile Procfile.demo
+	@EMOSTREAM_LOG_LEVEL=ERROR $(PY) -m ingest replay $(POSTS) --shift-to-now --report .stack/demo.json
+	@$(PY) -m indexer summary --report .stack/demo.json --wait 120 || \
+		{ $(PY) -m stack status; echo "what a station says of itself: $(PY) -m stack logs classifier"; exit 1; }
+	@echo "Servers and stations keep running, so the queries can be pasted; make down stops them."
 
 up: setup  ## servers and stations in the background, with a looping replay; `make down` stops them
 	$(PY) -m stack up --procfile Procfile

@@ -4,6 +4,7 @@
 `KafkaDeadLetters` fit the writer into `stream.worker.run`.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RebalanceInProgressError,
     TopicAlreadyExistsError,
@@ -36,8 +38,12 @@ logger = logging.getLogger(__name__)
 AnyRecord = TypeVar("AnyRecord", bound=Post | ClassifiedPost | Deletion)
 
 POLL_MS = 500
+BOOTSTRAP_MS = 10_000
 MAX_BATCH_BYTES = 16_000_000
-FLUSH_SECONDS = 30.0
+REQUEST_MS = 10_000
+DELIVERY_MS = 20_000
+RECONNECT_MS = 1000
+COMMIT_MS = 10_000
 
 LOST_PARTITIONS = (
     CommitFailedError,
@@ -53,6 +59,8 @@ def connection(settings: Settings) -> dict[str, Any]:
     password = settings.kafka_password
     return {
         "bootstrap_servers": settings.kafka.split(","),
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MS,
         "security_protocol": settings.kafka_security_protocol,
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_username,
@@ -154,7 +162,7 @@ class KafkaSource:
             for partition, (_first, last) in _spans(batch).items()
         }
         try:
-            self._consumer.commit(offsets)
+            self._consumer.commit(offsets, timeout_ms=COMMIT_MS)
         except LOST_PARTITIONS as error:
             logger.warning("partitions moved before the commit (%s)", type(error).__name__)
         except KafkaError as error:
@@ -192,6 +200,10 @@ class KafkaWriter:
         try:
             self._producer = KafkaProducer(
                 acks="all",
+                # A record is written or has failed after 20 s: none waits to be sent twice.
+                request_timeout_ms=REQUEST_MS,
+                delivery_timeout_ms=DELIVERY_MS,
+                max_block_ms=REQUEST_MS,
                 linger_ms=5,
                 batch_size=131_072,
                 compression_type="gzip",
@@ -230,7 +242,7 @@ class KafkaWriter:
             except KafkaError as error:
                 raise pressure(error) from error
         try:
-            self._producer.flush(timeout=FLUSH_SECONDS)
+            self._producer.flush()
         except KafkaError as error:
             raise pressure(error) from error
         for position, future in pending:
@@ -242,8 +254,9 @@ class KafkaWriter:
         return refused
 
     def close(self) -> None:
-        """Waits for what is on its way, a few seconds at most."""
-        self._producer.close(timeout=5)
+        """Closes the connections; whatever is still on its way was not committed."""
+        with contextlib.suppress(KafkaTimeoutError):
+            self._producer.close(timeout=5)
 
     def __enter__(self) -> Self:
         return self

@@ -27,7 +27,16 @@ FILE = "emostream.toml"
 STACK_FILE = ".stack/stack.env"
 
 STACK_ONLY = frozenset(
-    PREFIX + name for name in ("CACHE_DIR", "STACK_DIR", "KAFKA_HEAP", "ELASTICSEARCH_HEAP")
+    PREFIX + name
+    for name in (
+        "STACK_DIR",
+        "CACHE_DIR",
+        "KAFKA_HEAP",
+        "ELASTICSEARCH_HEAP",
+        "STACK_FREE_DISK",
+        "JAVA_OPTIONS",
+        "MAVEN_REPOSITORY",
+    )
 )
 """Variables of `python -m stack`, which shares no code with the stations."""
 

@@ -25,9 +25,7 @@ def upper(items: Sequence[Item[str]]) -> Sequence[Item[str]]:
 def drive(
     source: MemorySource, sink: MemorySink[str], letters: MemoryDeadLetters | None = None
 ) -> Counters:
-    return run(
-        "test", source, decode, upper, sink, letters or MemoryDeadLetters(), source.stop
-    )
+    return run("test", source, decode, upper, sink, letters or MemoryDeadLetters(), source.stop)
 
 
 def written(sink: MemorySink[str]) -> list[str]:
@@ -107,7 +105,7 @@ def test_dead_letters_that_cannot_be_written_hold_the_batch_back() -> None:
     class Full(MemoryDeadLetters):
         tries = 0
 
-        def write(self, letters: Sequence[object]) -> None:  # type: ignore[override]
+        def write(self, letters: Sequence[object]) -> None:
             self.tries += 1
             if self.tries == 1:
                 raise Backpressure("dead-letter topic away", retry_after=0.0)

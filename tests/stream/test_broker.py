@@ -1,0 +1,191 @@
+"""The real broker behind the loop."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from threading import Timer
+from uuid import uuid4
+
+import pytest
+
+from stack import Stack
+from stream.broker import (
+    KafkaDeadLetters,
+    KafkaSink,
+    KafkaSource,
+    KafkaWriter,
+    Outgoing,
+    create_topics,
+    read_to_end,
+)
+from stream.codec import decode_collected, decode_dead_letter, encode
+from stream.dead_letters import Source, dead_letter
+from stream.errors import Backpressure, UserError
+from stream.posts import Origin, Post
+from stream.records import Item, Received
+from stream.settings import Settings
+from stream.topics import DEAD_LETTER, TOPICS, Topic
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def settings(stack: Stack) -> Settings:
+    return Settings(kafka=stack.kafka, elasticsearch=stack.elasticsearch)
+
+
+@pytest.fixture
+def topic(settings: Settings) -> Topic:
+    topic = Topic(f"test.{uuid4().hex}", holds="numbers", partitions=1)
+    create_topics(settings, [topic])
+    return topic
+
+
+def post(number: int) -> Post:
+    moment = datetime(2026, 11, 16, tzinfo=UTC)
+    return Post(
+        platform="text",
+        native_id=str(number),
+        text=f"text {number}",
+        created_at=moment,
+        observed_at=moment,
+        origin=Origin(crawl="c1"),
+    )
+
+
+def put(settings: Settings, topic: Topic, numbers: range) -> None:
+    with KafkaWriter(settings) as writer:
+        records = [Outgoing(post(n).key, encode(post(n)), "c1") for n in numbers]
+        assert writer.write(topic, records) == []
+
+
+def taken(source: KafkaSource, at_least: int) -> Iterator[Received]:
+    """Polls until `at_least` records have come; the test's own timeout is the deadline."""
+    count = 0
+    while count < at_least:
+        batch = source.poll()
+        count += len(batch)
+        yield from batch
+
+
+def numbers(records: Iterator[Received]) -> list[int]:
+    found = []
+    for record in records:
+        decoded = decode_collected(record.value)
+        found.append(int(decoded.native_id))
+    return found
+
+
+def test_topics_are_created_once_with_their_declared_partitions(settings: Settings) -> None:
+    create_topics(settings)
+    assert create_topics(settings) == []
+    for topic in TOPICS:
+        assert list(read_to_end(settings, topic)) is not None
+
+
+def test_records_come_back_in_order_with_key_value_and_crawl(
+    settings: Settings, topic: Topic
+) -> None:
+    put(settings, topic, range(5))
+    with KafkaSource(settings, topic, uuid4().hex) as source:
+        records = list(taken(source, 5))
+    assert numbers(iter(records)) == [0, 1, 2, 3, 4]
+    assert {record.crawl for record in records} == {"c1"}
+    assert records[3].key == b"text:3"
+
+
+def test_a_new_worker_begins_at_the_committed_offset_and_a_rewind_repeats_the_batch(
+    settings: Settings, topic: Topic
+) -> None:
+    put(settings, topic, range(10))
+    small = settings.model_copy(update={"batch_records": 4})
+    group = uuid4().hex
+    with KafkaSource(small, topic, group) as source:
+        first = list(taken(source, 4))
+        source.commit(first)
+        second = list(taken(source, 4))
+        source.rewind(second)
+        assert numbers(taken(source, 4)) == numbers(iter(second)) == [4, 5, 6, 7]
+    with KafkaSource(small, topic, group) as source:
+        assert numbers(taken(source, 6)) == [4, 5, 6, 7, 8, 9]
+
+
+def test_a_lingering_source_waits_for_the_batch_to_fill(settings: Settings, topic: Topic) -> None:
+    five = settings.model_copy(update={"batch_records": 5})
+    put(settings, topic, range(3))
+    with KafkaSource(five, topic, uuid4().hex, linger=20) as source:
+        late = Timer(1.0, put, (settings, topic, range(3, 5)))
+        late.start()
+        batch: list[Received] = []
+        while not batch:
+            batch = list(source.poll())
+        late.join()
+    assert len(batch) == 5
+
+
+def test_an_oversized_record_is_refused_and_the_others_are_written(
+    settings: Settings, topic: Topic
+) -> None:
+    huge = Outgoing("text:9", os.urandom(2_000_000))
+    with KafkaWriter(settings) as writer:
+        refused = writer.write(topic, [Outgoing("a", b"1"), huge, Outgoing("b", b"2")])
+    assert [position for position, _ in refused] == [1]
+    assert "2000000 bytes" in refused[0][1]
+    assert [record.value for record in read_to_end(settings, topic)] == [b"1", b"2"]
+
+
+def test_the_sink_writes_under_the_posts_key_and_keeps_the_crawl(
+    settings: Settings, topic: Topic
+) -> None:
+    received = Received("in", 0, 0, b"k", b"v", (("crawl", b"c7"),))
+    with KafkaWriter(settings) as writer:
+        assert KafkaSink(writer, topic).write([Item(post(1), received)]) == []
+    (record,) = read_to_end(settings, topic)
+    assert (record.key, record.crawl, decode_collected(record.value)) == (b"text:1", "c7", post(1))
+
+
+def test_dead_letters_reach_their_topic(settings: Settings) -> None:
+    create_topics(settings)
+    crawl = uuid4().hex
+    letter = dead_letter(
+        "test", "receiving", "why", Source(file="f", line=1), b"\xff\x00", crawl=crawl
+    )
+    with KafkaWriter(settings) as writer:
+        KafkaDeadLetters(writer).write([letter])
+    letters = [decode_dead_letter(record.value) for record in read_to_end(settings, DEAD_LETTER)]
+    assert [one.original for one in letters if one.crawl == crawl] == [b"\xff\x00"]
+
+
+def test_a_missing_broker_is_one_clear_line() -> None:
+    nowhere = Settings(kafka="127.0.0.1:1")
+    with pytest.raises(UserError, match=r"no Kafka broker answers at 127\.0\.0\.1:1"):
+        create_topics(nowhere)
+
+
+def test_a_broker_that_goes_away_is_backpressure_and_its_return_loses_nothing(
+    stack: Stack, settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.broker.REQUEST_MS", 1000)
+    monkeypatch.setattr("stream.broker.DELIVERY_MS", 2000)
+    second = [Outgoing("text:1", encode(post(1)))]
+    with (
+        KafkaWriter(settings) as writer,
+        KafkaSource(settings, topic, uuid4().hex) as source,
+    ):
+        writer.write(topic, [Outgoing("text:0", encode(post(0)))])
+        batch = list(taken(source, 1))
+        stack.kill("kafka")
+        try:
+            with pytest.raises(Backpressure):
+                writer.write(topic, second)
+        finally:
+            stack.start("kafka")
+        while True:  # as the loop does; the test's own timeout is the deadline
+            try:
+                writer.write(topic, second)
+                source.commit(batch)
+                break
+            except Backpressure:
+                source.rewind(batch)
+        while 1 not in numbers(iter(source.poll())):
+            pass
