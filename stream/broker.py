@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -200,6 +201,9 @@ class KafkaWriter:
         try:
             self._producer = KafkaProducer(
                 acks="all",
+                # The client's idempotent mode never recovers from a broker that froze and came
+                # back; repeats are harmless here, so are records that overtake one another.
+                enable_idempotence=False,
                 # A record is written or has failed after 20 s: none waits to be sent twice.
                 request_timeout_ms=REQUEST_MS,
                 delivery_timeout_ms=DELIVERY_MS,
@@ -242,7 +246,7 @@ class KafkaWriter:
             except KafkaError as error:
                 raise pressure(error) from error
         try:
-            self._producer.flush()
+            self._producer.flush(timeout=(DELIVERY_MS + REQUEST_MS) / 1000)
         except KafkaError as error:
             raise pressure(error) from error
         for position, future in pending:
@@ -306,8 +310,10 @@ class KafkaDeadLetters:
             raise RuntimeError(f"dead letter {letters[position].key} refused: {reason}")
 
 
-def read_to_end(settings: Settings, topic: Topic) -> Iterator[Received]:
-    """Gives every record that is on a topic now, without joining a group."""
+def read_to_end(
+    settings: Settings, topic: Topic, since: datetime | None = None
+) -> Iterator[Received]:
+    """Gives every record that is on a topic now, written since then, without joining a group."""
     try:
         consumer = KafkaConsumer(
             enable_auto_commit=False, auto_offset_reset="earliest", **connection(settings)
@@ -319,7 +325,11 @@ def read_to_end(settings: Settings, topic: Topic) -> Iterator[Received]:
         partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
-        consumer.seek_to_beginning(*partitions)
+        begin = int(since.timestamp() * 1000) if since else 0
+        for partition, found in consumer.offsets_for_times(
+            dict.fromkeys(partitions, begin)
+        ).items():
+            consumer.seek(partition, found.offset if found else ends[partition])
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
             for records in consumer.poll(POLL_MS).values():
                 for record in records:

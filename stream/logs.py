@@ -14,5 +14,6 @@ def set_up(level: str = "INFO") -> None:
     )
     for ours in ("stream", "ingest", "classifier", "indexer"):
         logging.getLogger(ours).setLevel(level)
-    # The client logs every reconnect attempt; what matters of it reaches us as an exception.
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    # The clients log every lost connection; what matters of it reaches us as an exception.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)

@@ -26,7 +26,10 @@ MAX_TEXT = 200_000
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]

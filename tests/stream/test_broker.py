@@ -1,8 +1,10 @@
 """The real broker behind the loop."""
 
 import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from threading import Timer
 from uuid import uuid4
 
@@ -66,6 +68,14 @@ def taken(source: KafkaSource, at_least: int) -> Iterator[Received]:
         batch = source.poll()
         count += len(batch)
         yield from batch
+
+
+def until_taken(action: Callable[[], object]) -> None:
+    """Repeats as the loop does; the test's own timeout is the deadline."""
+    while True:
+        with suppress(Backpressure):
+            action()
+            return
 
 
 def numbers(records: Iterator[Received]) -> list[int]:
@@ -134,6 +144,16 @@ def test_an_oversized_record_is_refused_and_the_others_are_written(
     assert [record.value for record in read_to_end(settings, topic)] == [b"1", b"2"]
 
 
+def test_a_topic_can_be_read_from_a_moment_on(settings: Settings, topic: Topic) -> None:
+    put(settings, topic, range(2))
+    moment = datetime.now(UTC) + timedelta(milliseconds=1)
+    assert list(read_to_end(settings, topic, since=moment)) == []
+    while datetime.now(UTC) <= moment:
+        pass
+    put(settings, topic, range(2, 4))
+    assert numbers(read_to_end(settings, topic, since=moment)) == [2, 3]
+
+
 def test_the_sink_writes_under_the_posts_key_and_keeps_the_crawl(
     settings: Settings, topic: Topic
 ) -> None:
@@ -162,6 +182,24 @@ def test_a_missing_broker_is_one_clear_line() -> None:
         create_topics(nowhere)
 
 
+def test_a_broker_that_freezes_is_backpressure_and_is_written_to_once_it_thaws(
+    stack: Stack, settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.broker.REQUEST_MS", 1000)
+    monkeypatch.setattr("stream.broker.DELIVERY_MS", 2000)
+    record = [Outgoing("text:0", encode(post(0)))]
+    with KafkaWriter(settings) as writer:
+        writer.write(topic, record)
+        os.kill(stack.pid("kafka"), signal.SIGSTOP)
+        try:
+            with pytest.raises(Backpressure):
+                writer.write(topic, record)
+        finally:
+            os.kill(stack.pid("kafka"), signal.SIGCONT)
+        until_taken(lambda: writer.write(topic, record))
+    assert len(list(read_to_end(settings, topic))) >= 2
+
+
 def test_a_broker_that_goes_away_is_backpressure_and_its_return_loses_nothing(
     stack: Stack, settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,12 +218,7 @@ def test_a_broker_that_goes_away_is_backpressure_and_its_return_loses_nothing(
                 writer.write(topic, second)
         finally:
             stack.start("kafka")
-        while True:  # as the loop does; the test's own timeout is the deadline
-            try:
-                writer.write(topic, second)
-                source.commit(batch)
-                break
-            except Backpressure:
-                source.rewind(batch)
+        until_taken(lambda: writer.write(topic, second))
+        until_taken(lambda: source.commit(batch))
         while 1 not in numbers(iter(source.poll())):
             pass

@@ -71,6 +71,7 @@ def test_times_are_kept_in_utc() -> None:
         (b"[" * 100_000, "Invalid JSON"),
         (b" " * (MAX_RECORD + 1), "more than"),
         (line(created_at="2026-11-16T14:30:01"), "created_at"),
+        (line(created_at="0001-01-01T00:00:00+14:00"), "outside the years"),
         (line(platform="Twitter!"), "platform"),
         (line(native_id=""), "native_id"),
         (line(schema_version=2), "schema_version"),

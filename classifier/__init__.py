@@ -1,0 +1,1 @@
+"""The classifier: texts to emotions and polarity with a bag of embeddings."""

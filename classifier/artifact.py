@@ -1,0 +1,248 @@
+"""The artifact: a folder that is all a classifier needs, and is refused if anything is amiss.
+
+config.json        name, shape, and how it was made
+labels.json        head to labels, in the order of the outputs
+vocabulary.txt     one word or phrase a line; the line number is the id
+model.safetensors  the tensors of `classifier.network`
+calibration.json   temperature, biases, thresholds
+metrics.json       what `evaluate` measured
+MODEL_CARD.md      the same for people
+manifest.json      size and SHA-256 of each of the others
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from classifier.calibration import Calibration
+from classifier.labels import EMOTIONS, LABEL_SETS
+from classifier.model import ModelConfig
+from classifier.network import Network, shapes, unpack_tensors
+from classifier.vocabulary import Vocabulary
+from stream.errors import UserError
+
+FORMAT = 1
+SHIPPED = Path(__file__).parent / "artifacts" / "emotion-cbow-1"
+MEND = (
+    "restore the folder (git checkout classifier/artifacts, or python -m classifier promote RUN),"
+    " or name another in EMOSTREAM_MODEL"
+)
+
+
+class ArtifactError(UserError):
+    """An artifact that must not be used; says which file, what was expected and what was found."""
+
+    def __init__(self, path: Path, expected: str, found: str) -> None:
+        super().__init__(f"{path}: expected {expected}, found {found}; {MEND}")
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each file of an artifact is."""
+
+    folder: Path
+
+    WEIGHTY = ("config.json", "labels.json", "vocabulary.txt", "model.safetensors",
+               "calibration.json")  # fmt: skip
+    REPORTS = ("metrics.json", "MODEL_CARD.md")
+
+    def __getitem__(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def manifest(self) -> Path:
+        """The list of the other files."""
+        return self.folder / "manifest.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A loaded artifact."""
+
+    name: str
+    config: dict[str, Any]
+    vocabulary: Vocabulary
+    tensors: dict[str, Tensor]
+    calibration: Calibration
+    fingerprint: str = ""
+
+    @property
+    def model(self) -> str:
+        """Names the model in every prediction: name and fingerprint."""
+        return f"{self.name}@{self.fingerprint}"
+
+    def network(self) -> Network:
+        """The network its tensors make."""
+        return unpack_tensors(self.tensors, {name: len(s) for name, s in LABEL_SETS.items()})
+
+
+def save(folder: Path, artifact: Artifact) -> Artifact:
+    """Writes the files that decide, then the manifest; gives the artifact with its fingerprint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    layout = Layout(folder)
+    _write_json(layout["config.json"], {"format": FORMAT, "name": artifact.name, **artifact.config})
+    _write_json(layout["labels.json"], {name: list(s) for name, s in LABEL_SETS.items()})
+    artifact.vocabulary.save(layout["vocabulary.txt"])
+    tensors = {name: tensor.contiguous() for name, tensor in artifact.tensors.items()}
+    layout["model.safetensors"].write_bytes(save_tensors(tensors))
+    _write_json(layout["calibration.json"], artifact.calibration.to_json(EMOTIONS))
+    return replace(artifact, fingerprint=_fingerprint(write_manifest(folder)))
+
+
+def write_manifest(folder: Path) -> dict[str, Any]:
+    """Writes size and SHA-256 of the files that are there."""
+    layout = Layout(folder)
+    files = {}
+    for name in (*Layout.WEIGHTY, *Layout.REPORTS):
+        if layout[name].exists():
+            content = layout[name].read_bytes()
+            files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    _write_json(layout.manifest, {"files": files})
+    return files
+
+
+def load(folder: Path) -> Artifact:
+    """Reads an artifact and checks that its files are whole and agree.
+
+    Raises:
+        ArtifactError: a file is missing, damaged, or does not fit the others.
+    """
+    layout = Layout(folder)
+    files = _checked_files(layout)
+    labels = _read_json(layout["labels.json"])
+    declared = {name: list(label_set) for name, label_set in LABEL_SETS.items()}
+    if labels != declared:
+        raise ArtifactError(
+            layout["labels.json"],
+            "the declared labels in their order (classifier/labels.py)",
+            _difference(labels, declared),
+        )
+    config = _read_json(layout["config.json"])
+    shape = _model_config(layout["config.json"], config)
+    vocabulary = _vocabulary(layout["vocabulary.txt"], shape)
+    tensors = _tensors(layout["model.safetensors"], shape)
+    calibration = _calibration(layout["calibration.json"])
+    name = str(config["name"])
+    return Artifact(name, config, vocabulary, tensors, calibration, _fingerprint(files))
+
+
+def _checked_files(layout: Layout) -> dict[str, Any]:
+    if not layout.folder.is_dir():
+        raise ArtifactError(layout.folder, "an artifact folder", "none")
+    files = _read_json(layout.manifest).get("files")
+    if not isinstance(files, dict):
+        raise ArtifactError(layout.manifest, "a list of files", "none")
+    for name in Layout.WEIGHTY:
+        if name not in files:
+            raise ArtifactError(layout.manifest, f"an entry for {name}", "none")
+    for name, promised in files.items():
+        path = layout[Path(name).name]
+        content = _bytes(path)
+        size, sha256 = promised["bytes"], promised["sha256"]
+        if len(content) != size:
+            raise ArtifactError(path, f"{size} bytes (manifest.json)", f"{len(content)}")
+        found = hashlib.sha256(content).hexdigest()
+        if found != sha256:
+            raise ArtifactError(path, f"SHA-256 {sha256} (manifest.json)", found)
+    return files
+
+
+def _model_config(path: Path, config: dict[str, Any]) -> ModelConfig:
+    if config.get("format") != FORMAT:
+        raise ArtifactError(path, f"format {FORMAT}", f"{config.get('format')}")
+    numbers = [config.get(key) for key in ("vocabulary", "dim", "hidden")]
+    if not all(isinstance(number, int) and number > 0 for number in numbers) or not isinstance(
+        config.get("name"), str
+    ):
+        raise ArtifactError(path, "name, vocabulary, dim and hidden", "other content")
+    heads = {name: len(label_set) for name, label_set in LABEL_SETS.items()}
+    return ModelConfig(config["vocabulary"], config["dim"], config["hidden"], heads)
+
+
+def _vocabulary(path: Path, shape: ModelConfig) -> Vocabulary:
+    try:
+        vocabulary = Vocabulary.load(path)
+    except ValueError as error:
+        raise ArtifactError(path, "a vocabulary", str(error)) from None
+    if len(vocabulary) != shape.vocabulary:
+        raise ArtifactError(path, f"{shape.vocabulary} entries (config.json)", f"{len(vocabulary)}")
+    return vocabulary
+
+
+def _tensors(path: Path, shape: ModelConfig) -> dict[str, Tensor]:
+    try:
+        tensors = load_tensors(_bytes(path))
+    except safetensors.SafetensorError as error:
+        raise ArtifactError(path, "safetensors", str(error)) from None
+    for name, (kind, size) in shapes(shape).items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise ArtifactError(path, f"a tensor {name}", "none")
+        if tensor.dtype != kind or tuple(tensor.shape) != size:
+            expected = f"{name} as {kind} {size} (config.json, labels.json, vocabulary.txt)"
+            raise ArtifactError(path, expected, f"{tensor.dtype} {tuple(tensor.shape)}")
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ArtifactError(path, f"finite numbers in {name}", "others")
+    return dict(tensors)
+
+
+def _calibration(path: Path) -> Calibration:
+    try:
+        calibration = Calibration.from_json(_read_json(path), EMOTIONS)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(path, "temperature, bias and thresholds", str(error)) from None
+    for scale, label_set in (
+        (calibration.emotion, EMOTIONS),
+        (calibration.polarity, LABEL_SETS["polarity"]),
+    ):
+        if len(scale.bias) != len(label_set) or not scale.temperature > 0:
+            raise ArtifactError(path, f"{len(label_set)} biases", f"{len(scale.bias)}")
+    return calibration
+
+
+def _difference(found: dict[str, Any], declared: dict[str, list[str]]) -> str:
+    for name, label_set in declared.items():
+        other = found.get(name)
+        if other is None:
+            return f"no {name}"
+        for number, label in enumerate(label_set):
+            if number >= len(other) or other[number] != label:
+                there = other[number] if number < len(other) else "nothing"
+                return f"{there} in place of {label} ({name} {number})"
+    return "more labels"
+
+
+def _fingerprint(files: dict[str, Any]) -> str:
+    """Eight hex digits that change when any file that decides an answer changes."""
+    joined = "".join(files[name]["sha256"] for name in Layout.WEIGHTY)
+    return hashlib.sha256(joined.encode()).hexdigest()[:8]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(path, "a file", error.strerror or "none") from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(_bytes(path))
+    except ValueError as error:
+        raise ArtifactError(path, "JSON", str(error)) from None
+    if not isinstance(content, dict):
+        raise ArtifactError(path, "a JSON object", type(content).__name__)
+    return content
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,163 @@
+"""Lines of text or NDJSON in, one JSON object a line out, in the same order.
+
+The input is read as it comes: what has arrived is classified together and written at once, so an
+endless pipe is served promptly and a file in large batches.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
+
+from tqdm import tqdm
+
+from classifier.predictor import Prediction
+
+Format = Literal["auto", "lines", "ndjson"]
+
+logger = logging.getLogger(__name__)
+
+CHUNK_BYTES = 1 << 18
+
+
+class _Predicts(Protocol):
+    def predict(self, texts: Sequence[str]) -> list[Prediction]: ...
+
+
+def classify(
+    predictor: _Predicts,
+    source: BinaryIO,
+    sink: BinaryIO,
+    form: Format,
+    complain: Callable[[int, str], None],
+    advance: Callable[[int], object] = lambda _bytes: None,
+) -> int:
+    """Classifies until the source ends; returns how many lines were invalid.
+
+    Args:
+        predictor: texts to predictions.
+        source: the input, UTF-8.
+        sink: where the results go.
+        form: `lines`, `ndjson`, or `auto`: NDJSON if the first line that is not blank is a JSON
+            object with `text`, else lines of text.
+        complain: told the number of each invalid line and what is wrong with it.
+        advance: told the number of bytes of each piece that is done.
+    """
+    number = invalid = 0
+    for lines in _arriving(source):
+        texts: list[str] = []
+        for line in lines:
+            number += 1
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")  # the byte order mark
+            if form == "auto" and line.strip():
+                form = "ndjson" if _is_ndjson(line) else "lines"
+            if form == "ndjson" and not line.strip():
+                continue
+            try:
+                texts.append(_text(line, form))
+            except ValueError as error:
+                invalid += 1
+                complain(number, str(error))
+        if texts:
+            for text, prediction in zip(texts, predictor.predict(texts), strict=True):
+                sink.write(_line(text, prediction))
+            sink.flush()
+        advance(sum(map(len, lines)) + len(lines))
+    return invalid
+
+
+def run(predictor: _Predicts, path: Path | None, form: Format) -> int:
+    """Classifies a file, or standard input where there is none; returns the exit code."""
+    if path is None:
+        return _run(predictor, sys.stdin.buffer, None, form)
+    with path.open("rb") as source:
+        return _run(predictor, source, path.stat().st_size or None, form)
+
+
+def _run(predictor: _Predicts, source: BinaryIO, size: int | None, form: Format) -> int:
+    # A bar only where a person sees it and it does not run into the results.
+    hidden = True if sys.stdout.isatty() or source.isatty() else None
+    with tqdm(total=size, unit="B", unit_scale=True, disable=hidden) as bar:
+
+        def complain(number: int, reason: str) -> None:
+            bar.write(f"error: line {number}: {reason}", file=sys.stderr)
+
+        invalid = classify(predictor, source, sys.stdout.buffer, form, complain, bar.update)
+    return 1 if invalid else 0
+
+
+def as_json(text: str, prediction: Prediction) -> dict[str, object]:
+    """One result as `classify` writes it."""
+    return {
+        "text": text,
+        "emotions": prediction.emotions,
+        "primary": prediction.primary,
+        "probabilities": prediction.probabilities,
+        "polarity": {
+            "label": prediction.polarity.label,
+            "score": prediction.polarity.score,
+            "probabilities": prediction.polarity.probabilities,
+        },
+        "abstained": prediction.abstained,
+        "model": prediction.model,
+    }
+
+
+def _arriving(source: BinaryIO) -> Iterator[list[bytes]]:
+    """Yields the whole lines that have come so far, again and again until the end."""
+    pieces: list[bytes] = []  # of a line that is not whole yet
+    read = getattr(source, "read1", source.read)
+    while chunk := read(CHUNK_BYTES):
+        *whole, rest = chunk.split(b"\n")
+        if whole:
+            whole[0] = b"".join([*pieces, whole[0]])
+            pieces = []
+            yield whole
+        if rest:
+            pieces.append(rest)
+    if pieces:
+        yield [b"".join(pieces)]
+
+
+def _is_ndjson(line: bytes) -> bool:
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and "text" in content
+
+
+def _text(line: bytes, form: Format) -> str:
+    """The text of a line; raises ValueError with a reason that does not quote the line."""
+    try:
+        decoded = line.decode("utf-8").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
+        ) from None
+    if form == "lines":
+        return decoded
+    try:
+        content = json.loads(decoded)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
+    except RecursionError:
+        raise ValueError("not JSON that we read: nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for a bad line
+    text = content.get("text")
+    if not isinstance(text, str):
+        reason = "no text" if text is None else "its text is no string"
+        raise ValueError(reason)  # noqa: TRY004
+    return text
+
+
+def _line(text: str, prediction: Prediction) -> bytes:
+    content = as_json(text, prediction)
+    try:
+        return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair: only an escape can carry it
+        return json.dumps(content).encode() + b"\n"

@@ -1,0 +1,158 @@
+"""Fetches the declared data sets: resumed where a transfer broke, checked before they count."""
+
+import hashlib
+import http.client
+import logging
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from classifier.datasets import DataFile
+from stream.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+TIMEOUT = 30.0
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to keep trying."""
+
+    attempts: int = ATTEMPTS
+    wait: float = 1.0  # seconds before the second attempt; doubles
+    timeout: float = TIMEOUT  # seconds without a byte
+
+
+def download(
+    files: Iterable[DataFile],
+    folder: Path,
+    mirror: str | None = None,
+    patience: Patience = Patience(),
+) -> list[Path]:
+    """Fetches what is not there with the right checksum; gives the paths that were fetched.
+
+    A file grows under the name `NAME.part` and takes its own name only when size and SHA-256 are
+    right; the next call, or the next attempt, continues it.
+
+    Args:
+        files: what to have.
+        folder: the data folder.
+        mirror: an address that holds the files under their paths, in place of the official ones.
+        patience: attempts and waits.
+
+    Raises:
+        UserError: a file cannot be had, or is not what it should be.
+    """
+    fetched = []
+    for file in files:
+        target = folder / file.path
+        if is_whole(target, file):
+            logger.info("%s is there", file.path)
+            continue
+        url = f"{mirror.rstrip('/')}/{file.path}" if mirror else file.url
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _fetch(url, target, file, patience)
+        except OSError as error:  # of the disk; those of the network do not get here
+            free = shutil.disk_usage(folder).free if folder.exists() else 0
+            raise UserError(
+                f"{target} cannot be written: {error.strerror} ({free:,} bytes free); make room,"
+                " or set EMOSTREAM_DATA_DIR to another folder"
+            ) from None
+        fetched.append(target)
+    return fetched
+
+
+def is_whole(path: Path, file: DataFile) -> bool:
+    """Whether the file is there with the declared size and checksum."""
+    return path.is_file() and path.stat().st_size == file.size and _sha256(path) == file.sha256
+
+
+def _fetch(url: str, target: Path, file: DataFile, patience: Patience) -> None:
+    partial = target.with_name(f"{target.name}.part")
+    wait = patience.wait
+    bar: tqdm[Any] = tqdm(
+        total=file.size, unit="B", unit_scale=True, desc=file.path, disable=None, leave=True
+    )
+    with bar:
+        for attempt in range(1, patience.attempts + 1):
+            try:
+                _transfer(url, partial, file, patience.timeout, bar)
+                break
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code < 500 and error.code != 429:
+                    raise _unavailable(file, url, f"HTTP {error.code}") from None
+                reason = f"HTTP {error.code}"
+            except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
+                reason = str(getattr(error, "reason", None) or error or type(error).__name__)
+            except TimeoutError:
+                reason = f"no answer in {patience.timeout:g} s"
+            if attempt == patience.attempts:
+                raise _unavailable(file, url, f"{reason}, {attempt} times")
+            logger.warning("%s: %s; trying again in %.1f s", file.path, reason, wait)
+            time.sleep(wait)
+            wait *= 2
+    found = _sha256(partial)
+    if found != file.sha256:
+        partial.unlink()
+        raise UserError(
+            f"{file.path} from {url} is not the declared file: expected SHA-256 {file.sha256},"
+            f" got {found}; try again, and if it stays so the file was changed at its source:"
+            " put a copy with the expected checksum into the data folder"
+        )
+    partial.replace(target)
+
+
+def _transfer(url: str, partial: Path, file: DataFile, timeout: float, bar: "tqdm[Any]") -> None:
+    """Continues the partial file to its full size; raises if the connection ends before."""
+    have = partial.stat().st_size if partial.exists() else 0
+    if have > file.size:
+        partial.unlink()
+        have = 0
+    bar.reset(file.size)
+    bar.update(have)
+    if have == file.size:
+        return
+    headers = {"User-Agent": "emostream", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - declared, or the user's
+    with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+        if have and answer.status != http.client.PARTIAL_CONTENT:
+            have = 0  # the server sends the whole file again
+            bar.reset(file.size)
+        with partial.open("ab" if have else "wb") as stream:
+            while chunk := answer.read1(_CHUNK):
+                stream.write(chunk)
+                have += len(chunk)
+                bar.update(len(chunk))
+                if have > file.size:
+                    break
+    if have > file.size:
+        partial.unlink()
+        raise _unavailable(file, url, f"the answer is longer than the {file.size:,} bytes declared")
+    if have < file.size:
+        raise ConnectionError(f"the transfer ended after {have:,} of {file.size:,} bytes")
+
+
+def _unavailable(file: DataFile, url: str, reason: str) -> UserError:
+    return UserError(
+        f"{file.path} cannot be had from {url}: {reason}; check the network and try again (what has"
+        " come is kept), or put the file into the data folder by hand"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

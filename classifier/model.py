@@ -1,0 +1,107 @@
+"""The model: a weighted sum of embeddings, a hidden layer, one head per label set.
+
+    ids, offsets -> bag (texts, dim) -> hidden (texts, hidden) -> logits (texts, labels)
+
+A text of n known words and phrases is the sum of their embeddings, each times the word's own
+weight, over the square root of n: a mean would drown one strong word in a long text, a plain sum
+would shout. Every head sees the bag itself and what the hidden layer makes of it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a model."""
+
+    vocabulary: int
+    dim: int
+    hidden: int
+    heads: Mapping[str, int]  # head to number of labels
+
+
+class CbowClassifier(nn.Module):
+    """Bags of ids to logits."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.EmbeddingBag(config.vocabulary, config.dim, mode="sum")
+        self.weight = nn.Parameter(torch.ones(config.vocabulary))
+        self.hidden = nn.Linear(config.dim, config.hidden)
+        self.direct = nn.ModuleDict(
+            {head: nn.Linear(config.dim, labels) for head, labels in config.heads.items()}
+        )
+        self.indirect = nn.ModuleDict(
+            {
+                head: nn.Linear(config.hidden, labels, bias=False)
+                for head, labels in config.heads.items()
+            }
+        )
+
+    def bag(self, ids: Tensor, offsets: Tensor, keep: Tensor | None = None) -> Tensor:
+        """The bags of a batch, (texts, dim); zero for a text without known words.
+
+        Args:
+            ids: words and phrases of all texts in a row, (ids,).
+            offsets: where each text starts, and the end of the last, (texts + 1,).
+            keep: factor of each id, (ids,): 0 drops it, in training.
+        """
+        weight = self.weight[ids]
+        total: Tensor = self.embedding(
+            ids, offsets[:-1], per_sample_weights=weight if keep is None else weight * keep
+        )
+        return total / root_of_lengths(offsets)
+
+    def logits(self, bag: Tensor, head: str, drop: float = 0.0) -> Tensor:
+        """The logits of one head, (texts, labels)."""
+        bag = functional.dropout(bag, drop, self.training)
+        inner = functional.dropout(functional.gelu(self.hidden(bag)), drop, self.training)
+        out: Tensor = self.direct[head](bag) + self.indirect[head](inner)
+        return out
+
+    def forward(self, ids: Tensor, offsets: Tensor) -> dict[str, Tensor]:
+        """The logits of every head."""
+        bag = self.bag(ids, offsets)
+        return {head: self.logits(bag, head) for head in self.config.heads}
+
+
+def root_of_lengths(offsets: Tensor) -> Tensor:
+    """The square root of each text's number of ids, at least 1, (texts, 1)."""
+    return (offsets[1:] - offsets[:-1]).clamp(min=1).to(torch.float32).sqrt()[:, None]
+
+
+def pack(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """The ids of several texts in a row, and their offsets, (texts + 1,)."""
+    ids = torch.tensor([each for text in texts for each in text], dtype=torch.int64)
+    lengths = torch.tensor([0, *map(len, texts)], dtype=torch.int64)
+    return ids, lengths.cumsum(0)
+
+
+def initial_weights(counts: Tensor, texts: int) -> Tensor:
+    """Weights to start from, (vocabulary,): a rare word says more than a common one (idf / 5).
+
+    Args:
+        counts: in how many texts each id occurs, (vocabulary,).
+        texts: how many texts there are.
+    """
+    return torch.log(texts / (1.0 + counts)).clamp(min=0.3) / 5.0
+
+
+def initial_embedding(model: CbowClassifier, words: Tensor) -> None:
+    """Starts the words from a pre-trained embedding and the phrases from zero.
+
+    Args:
+        model: the model to change.
+        words: the embedding of the first words of the vocabulary, (words, dim).
+    """
+    scale = 0.1 * math.sqrt(model.config.dim) / words[1:].norm(dim=1).mean().clamp(min=1e-6)
+    with torch.no_grad():
+        model.embedding.weight.zero_()
+        model.embedding.weight[: len(words)] = words * scale

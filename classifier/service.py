@@ -1,0 +1,82 @@
+"""The station: posts.collected to posts.classified."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from threading import Event
+
+from classifier.predictor import Prediction, Predictor
+from stream import worker
+from stream.broker import KafkaDeadLetters, KafkaSink, KafkaSource, KafkaWriter, create_topics
+from stream.codec import decode_collected
+from stream.metrics import Counters
+from stream.posts import Classification, ClassifiedPost, Deletion, Polarity, Post
+from stream.records import Item
+from stream.settings import Settings
+from stream.topics import CLASSIFIED, COLLECTED
+
+logger = logging.getLogger(__name__)
+
+STATION = "classifier"
+
+
+def run(settings: Settings, stop: Event) -> Counters:
+    """Classifies until asked to stop; makes the topics first where they are missing.
+
+    Raises:
+        UserError: the artifact must not be used, or no broker answers at the start.
+    """
+    predictor = Predictor.load(settings.model, settings.threads)
+    create_topics(settings)
+    counters = Counters(STATION)
+    with KafkaSource(settings, COLLECTED, STATION) as source, KafkaWriter(settings) as writer:
+        logger.info("classifying %s with %s", COLLECTED.name, predictor.model)
+        worker.run(
+            STATION,
+            source,
+            decode_collected,
+            lambda items: classified(predictor, items),
+            KafkaSink(writer, CLASSIFIED),
+            KafkaDeadLetters(writer),
+            stop,
+            counters,
+        )
+    logger.info("stopped: %s", counters)
+    return counters
+
+
+def classified(
+    predictor: Predictor, items: Sequence[Item[Post | Deletion]]
+) -> list[Item[ClassifiedPost | Deletion]]:
+    """Adds to each post what the model says of it; deletions pass unchanged, in their place."""
+    texts = [item.record.text for item in items if isinstance(item.record, Post)]
+    predictions = iter(predictor.predict(texts))
+    now = datetime.now(UTC)
+    outgoing: list[Item[ClassifiedPost | Deletion]] = []
+    for item in items:
+        record: ClassifiedPost | Deletion
+        if isinstance(item.record, Deletion):
+            record = item.record
+        else:
+            record = ClassifiedPost(
+                post=item.record, classification=classification(next(predictions), now)
+            )
+        outgoing.append(Item(record, item.received))
+    return outgoing
+
+
+def classification(prediction: Prediction, now: datetime) -> Classification:
+    """A prediction as it travels with its post."""
+    return Classification(
+        model=prediction.model,
+        emotions=prediction.emotions,
+        primary=prediction.primary,
+        probabilities=prediction.probabilities,
+        polarity=Polarity(
+            label=prediction.polarity.label,
+            score=prediction.polarity.score,
+            probabilities=prediction.polarity.probabilities,
+        ),
+        abstained=prediction.abstained,
+        classified_at=now,
+    )

@@ -1,0 +1,1 @@
+"""The last station: posts.classified to Elasticsearch, and the read side of the index."""

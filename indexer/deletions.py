@@ -1,0 +1,95 @@
+"""Posts that their platforms have deleted: remembered for ever, erased for good.
+
+Elasticsearch forgets a deleted document's version after `index.gc_deletes`; a late replay would
+then bring the post back. So each deletion is a document of its own, and no post is written
+without asking for it first.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from elasticsearch import Elasticsearch
+
+from indexer.bulk import Bulk, Outcome
+from indexer.client import Backoff, writing
+from indexer.documents import PREFIX, index_of, timestamp
+from stream.errors import Backpressure, UserError
+from stream.posts import Deletion
+
+INDEX = "emotions-deletions-v1"
+
+FINAL = 2**62
+"""External version of an erasure: above every observation, so that a worker which has lost its
+partition and wakes late cannot write the post again (while `index.gc_deletes` lasts)."""
+
+
+def remember(bulk: Bulk, deletions: Sequence[Deletion]) -> list[Outcome]:
+    """Writes down each deletion under the post's key; one outcome for each."""
+    return bulk.send([_record(deletion) for deletion in deletions])
+
+
+def erase(client: Elasticsearch, bulk: Bulk, deletions: Sequence[Deletion]) -> int:
+    """Deletes each post's document, wherever it is; returns how many there were.
+
+    A post whose own time is known is in that month's index; any other may be in every one.
+    """
+    with writing(bulk.backoff):
+        indices = months(client)
+    actions = []
+    for deletion in deletions:
+        known = deletion.created_at and index_of(deletion.created_at)
+        actions += [_erasure(m, deletion.key) for m in indices if known in (None, m)]
+    return sum(not outcome.missing and not outcome.older for outcome in bulk.send(actions))
+
+
+def known(client: Elasticsearch, backoff: Backoff, keys: Sequence[str]) -> set[str]:
+    """Gives those of the keys whose deletion is on record, seen in real time.
+
+    Raises:
+        Backpressure: the index cannot be read now.
+        UserError: the index is gone.
+    """
+    if not keys:
+        return set()
+    with writing(backoff):
+        answer = client.mget(
+            index=INDEX, ids=keys, source=False, filter_path="docs._id,docs.found,docs.error.type"
+        )
+    found = set()
+    for item in answer["docs"]:
+        if "error" in item:
+            raise _unreadable(item["error"]["type"], backoff)
+        if item["found"]:
+            found.add(item["_id"])
+    return found
+
+
+def months(client: Elasticsearch) -> list[str]:
+    """Names the months' indices there are, whether or not the alias is still on them."""
+    return sorted(client.indices.get(index=f"{PREFIX}*", features="aliases").body)
+
+
+def _unreadable(error_type: str, backoff: Backoff) -> Exception:
+    if error_type in ("index_not_found_exception", "index_closed_exception"):
+        return UserError(
+            f"the index {INDEX} is missing or closed ({error_type}); without it deleted posts "
+            "would return: restore it, or begin anew with `python -m indexer setup`"
+        )
+    return Backpressure(f"{INDEX} cannot be read now ({error_type})", backoff.next())
+
+
+def _record(deletion: Deletion) -> bytes:
+    fields: dict[str, Any] = {
+        "platform": deletion.platform,
+        "native_id": deletion.native_id,
+        "deleted_at": timestamp(deletion.deleted_at),
+        "crawl": deletion.origin.crawl,
+    }
+    action = {"index": {"_index": INDEX, "_id": deletion.key}}
+    return orjson.dumps(action) + b"\n" + orjson.dumps(fields) + b"\n"
+
+
+def _erasure(index: str, key: str) -> bytes:
+    action = {"_index": index, "_id": key, "version": FINAL, "version_type": "external_gte"}
+    return orjson.dumps({"delete": action}) + b"\n"

@@ -1,0 +1,33 @@
+"""One emoji for each emotion, the same wherever we show one."""
+
+FACES = {
+    "admiration": "🤩",
+    "amusement": "😂",
+    "anger": "😡",
+    "annoyance": "😒",
+    "approval": "👍",
+    "caring": "🤗",
+    "confusion": "😕",
+    "curiosity": "🤔",
+    "desire": "😋",
+    "disappointment": "😞",
+    "disapproval": "👎",
+    "disgust": "🤢",
+    "embarrassment": "😳",
+    "excitement": "🎉",
+    "fear": "😨",
+    "gratitude": "🙏",
+    "grief": "😭",
+    "joy": "😄",
+    "love": "😍",
+    "nervousness": "😬",
+    "optimism": "🤞",
+    "pride": "😌",
+    "realization": "💡",
+    "relief": "😅",
+    "remorse": "😔",
+    "sadness": "😢",
+    "surprise": "😲",
+    "neutral": "😐",
+}
+"""Every one is two columns wide in a terminal, so that bars line up."""

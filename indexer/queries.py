@@ -1,0 +1,208 @@
+"""The read side of the index: counts, words, and every document.
+
+Every function reads the alias, so it works for however many months there are, and for none.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from elasticsearch import Elasticsearch, NotFoundError
+
+from indexer import deletions as deletions_index
+from indexer.documents import ALIAS
+
+PAGE = 2000
+WORDS = 10
+
+Query = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the index says of some posts. The counts are in descending order."""
+
+    crawl: str | None
+    posts: int
+    emotions: dict[str, int]
+    polarities: dict[str, int]
+    platforms: dict[str, int]
+    languages: dict[str, int]
+    abstained: int
+    mean_polarity: float | None
+    busiest_hour: datetime | None
+    busiest_posts: int
+    seconds: float
+    """From the first post classified to the last one indexed."""
+
+    @property
+    def top_emotion(self) -> str | None:
+        """The commonest emotion that is one: neutral says that there is none."""
+        return next((label for label in self.emotions if label != "neutral"), None)
+
+    @property
+    def posts_per_second(self) -> float | None:
+        """How fast they went from the classifier into the index."""
+        return self.posts / self.seconds if self.seconds else None
+
+
+def of_crawl(crawl: str | None) -> Query:
+    """Selects one crawl's documents, or all."""
+    return {"term": {"emostream.origin.crawl": crawl}} if crawl else {"match_all": {}}
+
+
+def refresh(client: Elasticsearch) -> None:
+    """Makes everything written so far visible to searches."""
+    client.indices.refresh(index=[ALIAS, deletions_index.INDEX], ignore_unavailable=True)
+
+
+def count(client: Elasticsearch, query: Query) -> int:
+    """Counts documents."""
+    answer = client.count(index=ALIAS, query=query, ignore_unavailable=True)
+    return int(answer["count"])
+
+
+def overview(client: Elasticsearch, crawl: str | None = None) -> Overview:
+    """Counts some posts in every way the summary shows."""
+    refresh(client)
+    answer = client.search(
+        index=ALIAS,
+        ignore_unavailable=True,
+        size=0,
+        track_total_hits=True,
+        query=of_crawl(crawl),
+        aggregations={
+            "emotions": _terms("emostream.emotion.primary", 28),
+            "polarities": _terms("emostream.polarity.label", 3),
+            "platforms": _terms("event.provider", 10),
+            "languages": _terms("emostream.language", 5),
+            "abstained": {"filter": {"exists": {"field": "emostream.abstained"}}},
+            "polarity": {"avg": {"field": "emostream.polarity.score"}},
+            "hours": {
+                "date_histogram": {
+                    "field": "@timestamp",
+                    "fixed_interval": "1h",
+                    "min_doc_count": 1,
+                    "order": {"_count": "desc"},
+                }
+            },
+            "first": {"min": {"field": "emostream.classified_at"}},
+            "last": {"max": {"field": "event.ingested"}},
+        },
+    )
+    found = answer.get("aggregations") or {}
+    hours = _buckets(found, "hours")
+    first, last = (found.get(name, {}).get("value") for name in ("first", "last"))
+    return Overview(
+        crawl=crawl,
+        posts=int(answer["hits"]["total"]["value"]),
+        emotions=_counts(found, "emotions"),
+        polarities=_counts(found, "polarities"),
+        platforms=_counts(found, "platforms"),
+        languages=_counts(found, "languages"),
+        abstained=int(found.get("abstained", {}).get("doc_count", 0)),
+        mean_polarity=found.get("polarity", {}).get("value"),
+        busiest_hour=datetime.fromisoformat(hours[0]["key_as_string"]) if hours else None,
+        busiest_posts=int(hours[0]["doc_count"]) if hours else 0,
+        seconds=(last - first) / 1000 if first is not None and last is not None else 0.0,
+    )
+
+
+def words(client: Elasticsearch, emotion: str, crawl: str | None = None) -> list[str]:
+    """Gives the words that mark an emotion's posts off from all posts; few posts give few."""
+    for fewest in (3, 2):
+        answer = client.search(
+            index=ALIAS,
+            ignore_unavailable=True,
+            size=0,
+            query={
+                "bool": {
+                    "filter": [of_crawl(crawl), {"term": {"emostream.emotion.primary": emotion}}]
+                }
+            },
+            aggregations={
+                "sample": {
+                    "sampler": {"shard_size": 5000},
+                    "aggregations": {
+                        "words": {
+                            "significant_text": {
+                                "field": "message",
+                                "filter_duplicate_text": True,
+                                "min_doc_count": fewest,
+                                "size": WORDS,
+                                "gnd": {},  # tried beside four others: the one without "the"
+                            }
+                        }
+                    },
+                }
+            },
+        )
+        found = _buckets((answer.get("aggregations") or {}).get("sample", {}), "words")
+        if found:
+            break
+    return [bucket["key"] for bucket in found]
+
+
+def deletions(client: Elasticsearch, crawl: str | None = None) -> int:
+    """Counts the deletions on record, of one crawl or of all."""
+    query = {"term": {"crawl": crawl}} if crawl else {"match_all": {}}
+    answer = client.count(index=deletions_index.INDEX, query=query, ignore_unavailable=True)
+    return int(answer["count"])
+
+
+def all_documents(
+    client: Elasticsearch,
+    query: Query | None = None,
+    *,
+    crawl: str | None = None,
+    source: bool = True,
+) -> Iterator[Mapping[str, Any]]:
+    """Gives every document that a search finds now, each once: `_id`, `_index`, `_source`."""
+    try:
+        opened = client.open_point_in_time(index=ALIAS, keep_alive="2m")
+    except NotFoundError:  # no post has been indexed yet
+        return
+    point, after = opened["id"], None
+    try:
+        while True:
+            answer = client.search(
+                size=PAGE,
+                pit={"id": point, "keep_alive": "2m"},
+                sort=["_shard_doc"],
+                search_after=after,
+                query=query or of_crawl(crawl),
+                source=source,
+                track_total_hits=False,
+            )
+            point, hits = answer["pit_id"], answer["hits"]["hits"]
+            yield from hits
+            if len(hits) < PAGE:
+                return
+            after = hits[-1]["sort"]
+    finally:
+        client.close_point_in_time(id=point)
+
+
+def present(client: Elasticsearch, ids: Sequence[str], but_of: str | None = None) -> set[str]:
+    """Gives those of the ids that have a document, of any crawl or of any but one."""
+    found: set[str] = set()
+    for start in range(0, len(ids), PAGE):
+        query: Query = {"bool": {"filter": {"ids": {"values": list(ids[start : start + PAGE])}}}}
+        if but_of:
+            query["bool"]["must_not"] = of_crawl(but_of)
+        found |= {hit["_id"] for hit in all_documents(client, query, source=False)}
+    return found
+
+
+def _terms(field: str, size: int) -> dict[str, Any]:
+    return {"terms": {"field": field, "size": size}}
+
+
+def _buckets(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    buckets: list[dict[str, Any]] = found.get(name, {}).get("buckets", [])
+    return buckets
+
+
+def _counts(found: Mapping[str, Any], name: str) -> dict[str, int]:
+    return {bucket["key"]: int(bucket["doc_count"]) for bucket in _buckets(found, name)}

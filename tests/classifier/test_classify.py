@@ -1,0 +1,133 @@
+"""`python -m classifier classify`, as a person runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from classifier.labels import EMOTIONS, POLARITIES
+from classifier.predictor import Predictor
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "classifier", "classify"]
+
+
+def run(given: bytes, *options: str, **settings: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*COMMAND, *options], input=given, capture_output=True, cwd=ROOT, timeout=60,
+        env=os.environ | settings, check=False,
+    )  # fmt: skip
+
+
+def results(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_lines_give_one_object_each_in_order_and_as_the_predictor_says() -> None:
+    texts = ["I love it 😂", "", '  "quoted" {', "so sad"]
+    done = run("\r\n".join(texts).encode())
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = results(done)
+    assert [each["text"] for each in found] == texts
+    for each, prediction in zip(found, Predictor.load().predict(texts), strict=True):
+        assert list(each) == [
+            "text", "emotions", "primary", "probabilities", "polarity", "abstained", "model",
+        ]  # fmt: skip
+        assert each["emotions"] == list(prediction.emotions)
+        assert each["primary"] == prediction.primary
+        assert list(each["probabilities"]) == list(EMOTIONS)
+        assert each["probabilities"] == prediction.probabilities
+        assert each["polarity"]["score"] == prediction.polarity.score
+        assert list(each["polarity"]["probabilities"]) == list(POLARITIES)
+        assert each["model"] == prediction.model
+
+
+def test_ndjson_is_told_by_its_first_object_and_bad_lines_are_named() -> None:
+    lines = [
+        b'\xef\xbb\xbf{"text": "so happy", "id": 1}', b"", b'{"text": 3}', b"{broken", b"[1]",
+        b'{"no": "text"}', b'{"text": "\xff"}', b"[" * 100_000, rb'{"text": "half \ud83d"}',
+    ]  # fmt: skip
+    done = run(b"\n".join(lines))
+    assert done.returncode == 1
+    assert [each["text"] for each in results(done)] == ["so happy", "half \ud83d"]
+    complaints = done.stderr.decode().splitlines()
+    assert [line.partition(":")[2].partition(":")[0].strip() for line in complaints] == [
+        f"line {number}" for number in (3, 4, 5, 6, 7, 8)
+    ]
+    assert "Traceback" not in done.stderr.decode()
+
+
+def test_the_format_can_be_forced() -> None:
+    given = b'{"text": "so happy"}\n'
+    assert results(run(given, "--format", "lines"))[0]["text"] == given.decode().strip()
+    forced = run(b"plain text\n" + given, "--format", "ndjson")
+    assert forced.returncode == 1
+    assert [each["text"] for each in results(forced)] == ["so happy"]
+
+
+def test_a_file_is_read_by_name_and_a_missing_one_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("thank you\n" * 3000)
+    assert len(results(run(b"", str(path)))) == 3000
+    missing = run(b"", str(tmp_path / "none"))
+    assert missing.returncode == 2
+    assert missing.stderr.decode().splitlines() == [
+        f"error: {tmp_path / 'none'} is no file; name a file, or - for standard input"
+    ]
+
+
+def test_a_line_is_answered_before_the_next_one_comes() -> None:
+    with subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as running:
+        assert running.stdin and running.stdout
+        for text in ("one", "two", "three"):
+            running.stdin.write(f"{text}\n".encode())
+            running.stdin.flush()
+            assert json.loads(running.stdout.readline())["text"] == text
+        running.stdin.close()
+        assert running.wait(30) == 0
+
+
+def test_a_reader_that_leaves_ends_it_without_a_traceback() -> None:
+    with subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as running:
+        assert running.stdin and running.stdout and running.stderr
+        running.stdin.write(b"one\n")
+        running.stdin.flush()
+        running.stdout.readline()
+        running.stdout.close()
+        try:
+            running.stdin.write(b"two\n" * 5000)
+            running.stdin.close()
+        except BrokenPipeError:
+            pass
+        assert running.wait(30) == 1
+        assert b"Traceback" not in running.stderr.read()
+
+
+def test_a_damaged_artifact_is_one_line(tmp_path: Path) -> None:
+    done = run(b"text\n", EMOSTREAM_MODEL=str(tmp_path / "gone"))
+    assert done.returncode == 2
+    assert done.stdout == b""
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(f"error: {tmp_path / 'gone'}: expected an artifact folder, found none")
+
+
+def test_the_setting_names_another_artifact(small_run: Path) -> None:
+    done = run(b"the happy bus\n", EMOSTREAM_MODEL=str(small_run / "artifact"))
+    (found,) = results(done)
+    assert found["model"].startswith("small-1@")
+    assert found["primary"] == "joy"
+
+
+@pytest.mark.parametrize("size", [100_000, 1_000_000])
+def test_a_very_long_line_is_one_text(size: int) -> None:
+    (found,) = results(run(b"qz" * (size // 2)))
+    assert len(found["text"]) == size
+    assert found["abstained"] == "no known word"

@@ -1,0 +1,45 @@
+"""A client for the stack's node, empty of anything of ours."""
+
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from indexer import templates
+from indexer.client import connect
+from indexer.sink import ElasticsearchSink
+from stack import Stack
+from stream.settings import Settings
+from tests.indexer.records import LIMITS
+
+
+@pytest.fixture
+def bare(stack: Stack) -> Iterator[Elasticsearch]:
+    """The node without our indices and templates."""
+    with connect(Settings(elasticsearch=stack.elasticsearch)) as client:
+        _empty(client)
+        yield client
+        _empty(client)
+
+
+@pytest.fixture
+def node(bare: Elasticsearch) -> Elasticsearch:
+    """The node as `python -m indexer setup` leaves it."""
+    templates.set_up(bare)
+    return bare
+
+
+@pytest.fixture
+def sink(node: Elasticsearch) -> ElasticsearchSink:
+    return ElasticsearchSink(node, LIMITS, Event())
+
+
+def _empty(client: Elasticsearch) -> None:
+    for index in client.indices.get(index="emotions-*").body:
+        client.indices.delete(index=index)
+    quiet = client.options(ignore_status=404)
+    for name in templates.TEMPLATES:
+        quiet.indices.delete_index_template(name=name)
+    for name in templates.COMPONENTS:
+        quiet.cluster.delete_component_template(name=name)
