@@ -22,12 +22,13 @@ def write(loaded: Artifact, metrics: dict[str, Any]) -> str:
 
 def _head(loaded: Artifact, metrics: dict[str, Any]) -> str:
     config = loaded.config
-    words = loaded.vocabulary.words
+    words = loaded.vocabulary.words - 1  # but for the unknown one
+    phrases = len(loaded.vocabulary) - loaded.vocabulary.words
     return f"""# {loaded.name}
 
 Short English texts to 28 emotions (several at once) and a polarity, with a bag of embeddings.
-`{metrics["model"]}`: {words:,} words and {len(loaded.vocabulary) - words:,} phrases of two or three
-words, {config["dim"]} dimensions in eight bits, one hidden layer of {config["hidden"]}. The numbers
+`{metrics["model"]}`: {words:,} words and {phrases:,} phrases of two or three words,
+{config["dim"]} dimensions in eight bits, one hidden layer of {config["hidden"]}. The numbers
 below are those of `metrics.json`; both are written by `python -m classifier evaluate`.
 
 **Meant for** counting what many people express in public posts, over time and by topic. **Not meant

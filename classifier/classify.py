@@ -4,6 +4,7 @@ The input is read as it comes: what has arrived is classified together and writt
 endless pipe is served promptly and a file in large batches.
 """
 
+import gc
 import json
 import logging
 import sys
@@ -71,6 +72,7 @@ def classify(
 
 def run(predictor: _Predicts, path: Path | None, form: Format) -> int:
     """Classifies a file, or standard input where there is none; returns the exit code."""
+    gc.freeze()  # the model and torch stay: no collection need look at them again
     if path is None:
         return _run(predictor, sys.stdin.buffer, None, form)
     with path.open("rb") as source:

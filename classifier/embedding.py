@@ -22,7 +22,7 @@ from classifier import checkpoint
 class PretrainConfig:
     """What shapes the embedding."""
 
-    dim: int = 32
+    dim: int = 64
     window: int = 5  # neighbours on each side
     negatives: int = 256  # shared by the positions of a batch; each counts negative_weight times
     negative_weight: float = 5.0  # expected negatives per position, as in word2vec

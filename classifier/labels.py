@@ -32,6 +32,9 @@ EMOTIONS = (
 )
 """The 28 labels of GoEmotions in the order of its `emotions.txt`; a text may bear several."""
 
+NEUTRAL = "neutral"
+"""The label of texts that show no emotion."""
+
 POLARITIES = ("negative", "neutral", "positive")
 """The three classes of TweetEval sentiment in the order of its `mapping.txt`; a text has one."""
 

@@ -32,7 +32,7 @@ from stream.errors import UserError
 logger = logging.getLogger(__name__)
 
 MAX_WORDS = 20_000
-MAX_PHRASES = 50_000
+MAX_PHRASES = 40_000
 
 
 def pretrain(

@@ -9,13 +9,14 @@ import torch
 
 from classifier import artifact
 from classifier.artifact import Artifact
-from classifier.labels import EMOTIONS, POLARITIES
+from classifier.labels import EMOTIONS, NEUTRAL, POLARITIES
 from classifier.model import pack
 from classifier.text import tokenise
 from stream.settings import load_settings
 
 NO_TEXT = "no text"
 NO_KNOWN_WORD = "no known word"
+UNSURE = "no emotion reaches its threshold"
 CHUNK = 2048
 """Texts that go through the network at once; more would leave the processor's cache."""
 
@@ -34,7 +35,7 @@ class Prediction:
     """What the model says of one text; probabilities have four decimals."""
 
     emotions: tuple[str, ...]  # at or above their thresholds, likeliest first
-    primary: str | None  # the likeliest emotion; null where the classifier abstained
+    primary: str | None  # the likeliest of them that is not neutral, else neutral, else null
     probabilities: dict[str, float]
     polarity: PolarityPrediction
     abstained: str | None  # why nothing is said, where nothing is said
@@ -45,9 +46,8 @@ class Predictor:
     """A loaded model.
 
     A text gets the same prediction alone and in any batch. A text without a known word gets no
-    label: its probabilities are the model's answer to an empty text, and `abstained` says why.
-    The likeliest emotion of a text is its primary one even where it is below its threshold and
-    so not among `emotions`.
+    label: its probabilities are the model's answer to an empty text, and `abstained` says why. A
+    text whose emotions are all below their thresholds gets no emotion, but a polarity.
     """
 
     def __init__(self, source: Artifact) -> None:
@@ -91,25 +91,23 @@ class Predictor:
             bags,
             emotions.tolist(),
             polarities.tolist(),
-            ranked[:, 0].tolist(),
             _chosen(ranked, passed),
             strict=True,
         )
         model = self.model
         found = []
-        for words, bag, emotion, polarity, first, chosen in rows:
+        for words, bag, emotion, polarity, chosen in rows:
             label: str | None
-            primary: str | None
             if bag:
-                abstained, primary = None, EMOTIONS[first]
+                abstained = None if chosen else UNSURE
                 label = POLARITIES[polarity.index(max(polarity))]
             else:
                 abstained = NO_KNOWN_WORD if words else NO_TEXT
-                primary, label, chosen = None, None, ()
+                label, chosen = None, ()
             found.append(
                 Prediction(
                     chosen,
-                    primary,
+                    _primary(chosen),
                     dict(zip(EMOTIONS, emotion, strict=True)),
                     PolarityPrediction(
                         label,
@@ -121,6 +119,14 @@ class Predictor:
                 )
             )
         return found
+
+
+def _primary(chosen: tuple[str, ...]) -> str | None:
+    """The likeliest of the emotions given; neutral, which is none, only where it stands alone."""
+    for emotion in chosen:
+        if emotion != NEUTRAL:
+            return emotion
+    return chosen[0] if chosen else None
 
 
 def _chosen(ranked: torch.Tensor, passed: torch.Tensor) -> list[tuple[str, ...]]:

@@ -17,7 +17,7 @@ def promote(folder: Path, shelf: Path = artifact.SHIPPED.parent) -> Path:
     loaded = artifact.load(folder)
     score = _dev_score(folder)
     target = shelf / loaded.name
-    if target.exists():
+    if (target / "metrics.json").exists():
         shipped = _dev_score(target)
         if score < shipped:
             raise UserError(

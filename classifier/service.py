@@ -1,5 +1,6 @@
 """The station: posts.collected to posts.classified."""
 
+import gc
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,12 +8,13 @@ from threading import Event
 
 from classifier.predictor import Prediction, Predictor
 from stream import worker
-from stream.broker import KafkaDeadLetters, KafkaSink, KafkaSource, KafkaWriter, create_topics
+from stream.broker import KafkaSource, KafkaWriter, create_topics
 from stream.codec import decode_collected
 from stream.metrics import Counters
 from stream.posts import Classification, ClassifiedPost, Deletion, Polarity, Post
 from stream.records import Item
 from stream.settings import Settings
+from stream.sinks import KafkaDeadLetters, KafkaSink
 from stream.topics import CLASSIFIED, COLLECTED
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ def run(settings: Settings, stop: Event) -> Counters:
         UserError: the artifact must not be used, or no broker answers at the start.
     """
     predictor = Predictor.load(settings.model, settings.threads)
+    gc.freeze()  # the model and torch stay: no collection need look at them again
     create_topics(settings)
     counters = Counters(STATION)
     with KafkaSource(settings, COLLECTED, STATION) as source, KafkaWriter(settings) as writer:

@@ -40,8 +40,8 @@ HEADS = {"emotion": EMOTIONS, "polarity": POLARITIES, "emoji": EMOJI}
 class TrainConfig:
     """What shapes a run."""
 
-    dim: int = 32
-    hidden: int = 64
+    dim: int = 64
+    hidden: int = 128
     epochs: int = 6
     batch: int = 256  # texts of each head in a step
     embedding_rate: float = 2.0  # gradient descent with momentum 0.9
@@ -54,7 +54,7 @@ class TrainConfig:
     head_weights: Mapping[str, float] = field(
         default_factory=lambda: {"emotion": 1.0, "polarity": 1.0}
     )
-    members: int = 3  # models, of seeds seed, seed + 1, ..., that are joined into one
+    members: int = 2  # models, of seeds seed, seed + 1, ..., that are joined into one
     seed: int = 1
 
 

@@ -9,15 +9,17 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import ConnectionError as NoConnection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from indexer import deletions, queries
-from indexer.client import Backoff
+from indexer.client import RETRIABLE, Backoff
+from indexer.documents import version_of
 from stream.broker import read_to_end
 from stream.codec import decode_collected, decode_dead_letter, explain
 from stream.dead_letters import DeadLetter
@@ -51,6 +53,8 @@ class Sent:
 
     posts: frozenset[str]
     deletions: frozenset[str]
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """The version of each post's newest observation."""
 
 
 @dataclass(frozen=True)
@@ -153,16 +157,21 @@ def settle(
     deadline = time.monotonic() + wait
     before = -1
     while True:
-        queries.refresh(client)
-        count = queries.count(client, queries.of_crawl(report.crawl))
         late = time.monotonic() >= deadline
-        progress(count, len(sent.posts), False)
-        if count in (before, complete) or late:
-            account = account_of(client, settings, report, sent)
-            if account.settled or late:
-                progress(account.accounted, len(sent.posts), True)
-                return account
-        before = count
+        try:
+            queries.refresh(client)
+            count = queries.count(client, queries.of_crawl(report.crawl))
+            progress(count, len(sent.posts), False)
+            if count in (before, complete) or late:
+                account = account_of(client, settings, report, sent)
+                if account.settled or late:
+                    progress(account.accounted, len(sent.posts), True)
+                    return account
+            before = count
+        except (ApiError, NoConnection) as error:
+            # A new month's index cannot be searched for a moment; a node may be restarting.
+            if late or getattr(error, "status_code", 503) not in RETRIABLE:
+                raise
         time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
@@ -179,6 +188,7 @@ def account_of(client: Elasticsearch, settings: Settings, report: Report, sent: 
     indexed = sent.posts & documents
     dead = (sent.posts & failed) - deleted - indexed
     rest = sorted(sent.posts - indexed - deleted - dead)
+    others = queries.present(client, rest)
     return Account(
         report=report,
         sent=sent,
@@ -186,7 +196,8 @@ def account_of(client: Elasticsearch, settings: Settings, report: Report, sent: 
         deleted=frozenset(deleted),
         dead=frozenset(dead),
         # Of other crawls only: one of ours that has come since the search above is just late.
-        superseded=frozenset(queries.present(client, rest, but_of=report.crawl)),
+        # An older document of another crawl proves nothing: ours is still on its way to it.
+        superseded=frozenset(k for k, version in others.items() if version > sent.versions[k]),
         undeleted=frozenset((sent.deletions - recorded - failed) | (recorded & documents)),
         strangers=frozenset(documents - sent.posts),
         unreadable=sum(one.station == "ingest" for one in found),
@@ -195,18 +206,22 @@ def account_of(client: Elasticsearch, settings: Settings, report: Report, sent: 
 
 def sent_by(settings: Settings, report: Report) -> Sent:
     """Reads which posts and deletions a crawl has sent."""
-    posts: set[str] = set()
+    versions: dict[str, int] = {}
     gone: set[str] = set()
     for received in read_to_end(settings, COLLECTED, report.started_at):
         if received.crawl != report.crawl:
             continue
         key = (received.key or b"").decode(errors="replace")
         try:
-            deletion = isinstance(decode_collected(received.value), Deletion)
+            record = decode_collected(received.value)
         except InvalidRecord:  # the classifier makes a dead letter of it
-            deletion = False
-        (gone if deletion else posts).add(key)
-    return Sent(frozenset(posts), frozenset(gone))
+            versions.setdefault(key, 0)
+            continue
+        if isinstance(record, Deletion):
+            gone.add(key)
+        else:
+            versions[key] = max(versions.get(key, 0), version_of(record.observed_at))
+    return Sent(frozenset(versions), frozenset(gone), versions)
 
 
 def letters(settings: Settings, crawl: str | None) -> list[DeadLetter]:

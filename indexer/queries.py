@@ -158,7 +158,10 @@ def all_documents(
     crawl: str | None = None,
     source: bool = True,
 ) -> Iterator[Mapping[str, Any]]:
-    """Gives every document that a search finds now, each once: `_id`, `_index`, `_source`."""
+    """Gives every document that a search finds now, each once.
+
+    A document has `_id`, `_index`, `_version` (its observation, in ms) and `_source`.
+    """
     try:
         opened = client.open_point_in_time(index=ALIAS, keep_alive="2m")
     except NotFoundError:  # no post has been indexed yet
@@ -173,6 +176,7 @@ def all_documents(
                 search_after=after,
                 query=query or of_crawl(crawl),
                 source=source,
+                version=True,
                 track_total_hits=False,
             )
             point, hits = answer["pit_id"], answer["hits"]["hits"]
@@ -184,14 +188,13 @@ def all_documents(
         client.close_point_in_time(id=point)
 
 
-def present(client: Elasticsearch, ids: Sequence[str], but_of: str | None = None) -> set[str]:
-    """Gives those of the ids that have a document, of any crawl or of any but one."""
-    found: set[str] = set()
+def present(client: Elasticsearch, ids: Sequence[str]) -> dict[str, int]:
+    """Gives those of the ids that have a document, with its version."""
+    found: dict[str, int] = {}
     for start in range(0, len(ids), PAGE):
-        query: Query = {"bool": {"filter": {"ids": {"values": list(ids[start : start + PAGE])}}}}
-        if but_of:
-            query["bool"]["must_not"] = of_crawl(but_of)
-        found |= {hit["_id"] for hit in all_documents(client, query, source=False)}
+        query: Query = {"ids": {"values": list(ids[start : start + PAGE])}}
+        for hit in all_documents(client, query, source=False):
+            found[hit["_id"]] = hit["_version"]
     return found
 
 

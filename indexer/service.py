@@ -7,9 +7,10 @@ from indexer import templates
 from indexer.client import asking, connect
 from indexer.sink import ElasticsearchSink, IndexerCounters, limits
 from stream import worker
-from stream.broker import KafkaDeadLetters, KafkaSource, KafkaWriter, create_topics
+from stream.broker import KafkaSource, KafkaWriter, create_topics
 from stream.codec import decode_classified
 from stream.settings import Settings
+from stream.sinks import KafkaDeadLetters
 from stream.topics import CLASSIFIED
 
 logger = logging.getLogger(__name__)

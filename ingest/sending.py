@@ -9,11 +9,13 @@ from threading import Event
 from typing import Any, Protocol, TypeVar
 
 from ingest.reading import Found
-from stream.broker import KafkaDeadLetters, KafkaWriter, Outgoing
+from stream.broker import KafkaWriter
 from stream.codec import encode
 from stream.dead_letters import DeadLetter
 from stream.errors import Backpressure
 from stream.posts import Deletion, Post
+from stream.records import Outgoing
+from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED
 
 logger = logging.getLogger(__name__)

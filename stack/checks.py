@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -153,10 +154,13 @@ def tail(file: Path, lines: int) -> list[str]:
     return data.decode("utf-8", errors="replace").splitlines()[-lines:] if lines else []
 
 
-def resident_memory(pid: int) -> int | None:
-    """Bytes of memory a process holds, or None where /proc is missing or the process gone."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError, ValueError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def resident_memory(leader: int) -> int | None:
+    """Bytes of memory a process group holds; None where /proc is missing or the group is gone."""
+    pages = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            # After the name, which may hold anything: state, parent, group.
+            stat = (process / "stat").read_text(encoding="utf-8", errors="replace")
+            if int(stat.rpartition(")")[2].split()[2]) == leader:
+                pages += int((process / "statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") or None

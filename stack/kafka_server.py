@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,14 @@ def is_ready(port: int, timeout: float = 1.0) -> bool:
     return bool(size > 0 and correlation == CORRELATION and brokers > 0)
 
 
+def new_cluster_id(random: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
+    """Give a random id as Kafka writes it; never one with a leading dash, which reads as a flag."""
+    while True:
+        cluster_id = base64.urlsafe_b64encode(random().bytes).decode().rstrip("=")
+        if not cluster_id.startswith("-"):
+            return cluster_id
+
+
 class Broker:
     """The broker of one folder."""
 
@@ -96,8 +105,7 @@ class Broker:
         self._broker.awaitShutdown()
 
     def _format(self) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--cluster-id", cluster_id, "--config", str(self.properties)]
+        arguments = ["format", "--cluster-id", new_cluster_id(), "--config", str(self.properties)]
         out = java("java.lang.System").out
         if java("kafka.tools.StorageTool").execute(arguments, out) != 0:
             raise RuntimeError("the storage could not be formatted")

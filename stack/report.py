@@ -52,7 +52,7 @@ def describe(directory: DataDirectory, process: ProcessState) -> Line:
         state=process.status if ready or process.status != "running" else "not answering",
         ready=ready,
         uptime_seconds=round(time.time() - process.since, 1) if pid else None,
-        memory_bytes=checks.resident_memory(pid) if pid else None,
+        memory_bytes=checks.resident_memory(process.pid) if process.pid else None,
         restarts=process.restarts,
     )
 

@@ -1,14 +1,13 @@
 """Kafka: the only module that imports its client.
 
-`KafkaSource` gives a station its batches, `KafkaWriter` puts records on topics, and `KafkaSink` and
-`KafkaDeadLetters` fit the writer into `stream.worker.run`.
+`KafkaSource` gives a station its batches, `KafkaWriter` puts records on topics; `stream/sinks.py`
+fits the writer into `stream.worker.run`.
 """
 
 import contextlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -26,13 +25,11 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from stream.codec import encode
-from stream.dead_letters import DeadLetter
 from stream.errors import Backpressure, UserError
 from stream.posts import ClassifiedPost, Deletion, Post
-from stream.records import CRAWL_HEADER, Item, Received, Rejected
+from stream.records import CRAWL_HEADER, Outgoing, Received
 from stream.settings import Settings
-from stream.topics import DEAD_LETTER, TOPICS, Topic
+from stream.topics import TOPICS, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +42,7 @@ REQUEST_MS = 10_000
 DELIVERY_MS = 20_000
 RECONNECT_MS = 1000
 COMMIT_MS = 10_000
+SESSION_MS = 10_000
 
 LOST_PARTITIONS = (
     CommitFailedError,
@@ -122,6 +120,8 @@ class KafkaSource:
                 enable_auto_commit=False,  # a commit before the write would lose records
                 auto_offset_reset="earliest",
                 max_poll_records=settings.batch_records,
+                # A killed worker's partitions go to the others after this long.
+                session_timeout_ms=SESSION_MS,
                 **connection(settings),
             )
         except KafkaError as error:
@@ -183,15 +183,6 @@ class KafkaSource:
         _traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """One record on its way to a topic."""
-
-    key: str
-    value: bytes
-    crawl: str | None = None
 
 
 class KafkaWriter:
@@ -272,42 +263,6 @@ class KafkaWriter:
         _traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class KafkaSink:
-    """The next topic, as the sink of a station."""
-
-    def __init__(self, writer: KafkaWriter, topic: Topic) -> None:
-        self._writer, self._topic = writer, topic
-
-    def write(self, items: Sequence[Item[AnyRecord]]) -> Sequence[Rejected]:
-        """Writes the records under the post's key, with the crawl they came from."""
-        outgoing = [
-            Outgoing(item.record.key, encode(item.record), item.received.crawl) for item in items
-        ]
-        return [
-            Rejected(items[position].received, "sending", reason)
-            for position, reason in self._writer.write(self._topic, outgoing)
-        ]
-
-
-class KafkaDeadLetters:
-    """The dead-letter topic."""
-
-    def __init__(self, writer: KafkaWriter) -> None:
-        self._writer = writer
-
-    def write(self, letters: Sequence[DeadLetter]) -> None:
-        """Writes the letters; a letter the topic itself refuses stops the station.
-
-        Raises:
-            RuntimeError: a letter did not fit; nothing is dropped in silence.
-        """
-        if not letters:
-            return
-        outgoing = [Outgoing(letter.key, encode(letter), letter.crawl) for letter in letters]
-        for position, reason in self._writer.write(DEAD_LETTER, outgoing):
-            raise RuntimeError(f"dead letter {letters[position].key} refused: {reason}")
 
 
 def read_to_end(

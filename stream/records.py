@@ -63,6 +63,15 @@ class Rejected:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record on its way to a topic."""
+
+    key: str
+    value: bytes
+    crawl: str | None = None
+
+
 class RecordSource(Protocol):
     """Gives batches of records and remembers, when told, how far we have come."""
 

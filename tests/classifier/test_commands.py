@@ -41,7 +41,7 @@ def test_a_run_ended_by_ctrl_c_resumes_to_the_same_artifact(
     def options(name: str) -> list[str]:
         return [
             "train", "--run", str(tmp_path / name), "--embedding", str(small_embedding),
-            "--members", "1", "--dim", "8", "--epochs", "40",
+            "--members", "1", "--dim", "8", "--epochs", "8",
         ]  # fmt: skip
 
     with subprocess.Popen(

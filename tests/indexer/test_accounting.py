@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,12 +14,14 @@ from indexer import accounting
 from indexer.accounting import Account, Report, Sent
 from indexer.sink import ElasticsearchSink
 from stack import Stack
-from stream.broker import KafkaDeadLetters, KafkaWriter, Outgoing, create_topics
+from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
 from stream.dead_letters import DeadLetter, Source, dead_letter
 from stream.errors import UserError
 from stream.posts import Deletion, Post
+from stream.records import Outgoing
 from stream.settings import Settings
+from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED
 from tests.indexer.records import NOON, classified, deletion, items, origin
 
@@ -159,6 +162,19 @@ class Crawl:
 @pytest.fixture
 def crawl(stack: Stack, sink: ElasticsearchSink) -> Crawl:
     return Crawl(stack, sink)
+
+
+@pytest.mark.stack
+def test_an_older_document_of_another_crawl_does_not_account_for_a_post(
+    node: Elasticsearch, crawl: Crawl
+) -> None:
+    post = crawl.post("again")
+    earlier = classified("again", observed_at=post.post.observed_at - timedelta(seconds=1))
+    crawl.sink.write(items(earlier))
+    crawl.collect([post.post])
+    assert crawl.settle(node, unique_ids=1).missing == {post.key}
+    crawl.sink.write(items(post))
+    assert crawl.settle(node, unique_ids=1).settled
 
 
 @pytest.mark.stack

@@ -232,7 +232,7 @@ def test_a_late_replay_does_not_bring_a_deleted_post_back(
     later = NOON + timedelta(days=300)
     sink.write(items(classified("1"), classified("1", observed_at=later, created_at=APRIL)))
     queries.refresh(node)
-    assert queries.present(node, ["x:1"]) == set()
+    assert queries.present(node, ["x:1"]) == {}
 
 
 @pytest.mark.stack

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_a_dry_run_prints_posts_and_one_line_for_each_dead_letter(tmp_path: Path
     assert counts.startswith("c1: 2 posts, 0 deletions, 1 dead letters, 0 repeated ids in ")
     report = json.loads((tmp_path / "sent.json").read_text())
     assert report.pop("seconds") >= 0
+    assert datetime.fromisoformat(report.pop("started_at")).tzinfo is not None
     assert report == {
         "crawl": "c1",
         "posts": 2,

@@ -1,6 +1,7 @@
 """Batches are sent until they are taken, and counted exactly."""
 
 import json
+from datetime import datetime
 from threading import Event
 
 import pytest
@@ -94,7 +95,9 @@ def test_repeated_ids_are_counted_within_a_round() -> None:
     sender.new_round()
     sender.add(found("1")[0])
     sender.flush()
-    assert sender.counts.report() == {
+    counts = sender.counts.report()
+    assert datetime.fromisoformat(counts.pop("started_at")).tzinfo is not None
+    assert counts == {
         "crawl": "c1",
         "posts": 4,
         "deletions": 0,

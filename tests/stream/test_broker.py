@@ -11,21 +11,14 @@ from uuid import uuid4
 import pytest
 
 from stack import Stack
-from stream.broker import (
-    KafkaDeadLetters,
-    KafkaSink,
-    KafkaSource,
-    KafkaWriter,
-    Outgoing,
-    create_topics,
-    read_to_end,
-)
+from stream.broker import KafkaSource, KafkaWriter, create_topics, read_to_end
 from stream.codec import decode_collected, decode_dead_letter, encode
 from stream.dead_letters import Source, dead_letter
 from stream.errors import Backpressure, UserError
 from stream.posts import Origin, Post
-from stream.records import Item, Received
+from stream.records import Item, Outgoing, Received
 from stream.settings import Settings
+from stream.sinks import KafkaDeadLetters, KafkaSink
 from stream.topics import DEAD_LETTER, TOPICS, Topic
 
 pytestmark = pytest.mark.stack
