@@ -17,10 +17,11 @@ setup: $(VENV)/.done  ## install everything into .venv (TORCH_INDEX=URL for CPU-
 $(VENV)/.done: pyproject.toml constraints.txt stack/jars/*/*.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed, this is $$($(PYTHON) -V): make PYTHON=python3.12"; exit 2; }
-	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet torch --index-url $(TORCH_INDEX))
-	$(PY) -m pip install --quiet --progress-bar on -c constraints.txt -e '.[ingest,classifier,indexer,stack,dev]'
-	$(PY) -m stack install
+	@echo "installing into $(VENV): 2 to 5 minutes; 6 GB with the torch of PyPI, see TORCH_INDEX in the README for less"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet -c constraints.txt torch --index-url $(TORCH_INDEX))
+	@$(PY) -m pip install --quiet -c constraints.txt -e '.[ingest,classifier,indexer,stack,dev]'
+	@$(PY) -m stack install
 	@touch $@
 
 demo: setup  ## sample posts through Kafka, the classifier and Elasticsearch, then what people feel
@@ -34,8 +35,7 @@ up: setup  ## servers and stations in the background, with a looping replay; `ma
 	$(PY) -m stack up --procfile Procfile
 
 down:  ## stop servers and stations; their data stays
-	@test -x $(PY) || { echo "nothing is installed, so nothing runs"; exit 0; }
-	$(PY) -m stack down
+	@if test -x $(PY); then $(PY) -m stack down; else echo "nothing is installed, so nothing runs"; fi
 
 test: setup  ## every ring: unit, wire, stack, end to end
 	$(PY) -m pytest

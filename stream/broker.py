@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -103,7 +102,20 @@ def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> list[
     return created
 
 
-class KafkaSource:
+class _Connection:
+    """What is closed at the end of a `with` block."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+class KafkaSource(_Connection):
     """Batches of one topic, shared with the other workers of the same consumer group.
 
     A batch is full at `max_records`, at 16 MB, or `linger` seconds after its first record.
@@ -173,19 +185,8 @@ class KafkaSource:
         """Leaves the group, so that its other workers take over at once."""
         self._consumer.close(autocommit=False)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class KafkaWriter:
+class KafkaWriter(_Connection):
     """Writes records to topics and knows when they are durable (acks from all replicas)."""
 
     def __init__(self, settings: Settings) -> None:
@@ -252,17 +253,6 @@ class KafkaWriter:
         """Closes the connections; whatever is still on its way was not committed."""
         with contextlib.suppress(KafkaTimeoutError):
             self._producer.close(timeout=5)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def read_to_end(
