@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from stack import Stack, running
+
+# A shell starts background jobs with Ctrl-C ignored, and so would be every command that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples in every run: a test that fails fails for everybody.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
