@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+BELIEF = 80.0
+"""Chosen on dev by `crossed_macro_f1`; docs/experiments.md, section 11."""
+
 ROUNDING = 10_000
 """Probabilities are given, and compared with thresholds, in steps of 1 / 10,000."""
 
@@ -111,21 +114,27 @@ def fit_scale(logits: Tensor, targets: Tensor, *, several: bool, ridge: float = 
     )
 
 
-def fit_thresholds(probabilities: Tensor, targets: Tensor) -> tuple[float, ...]:
+def fit_thresholds(
+    probabilities: Tensor, targets: Tensor, belief: float = BELIEF
+) -> tuple[float, ...]:
     """The threshold of each label at which its F1 is highest.
 
+    A rare label's few texts would place its threshold by luck, so its targets are mixed with the
+    probabilities themselves: of n texts with the label, the targets count n / (n + belief).
     Between two neighbouring probabilities every threshold decides alike: the middle is taken.
 
     Args:
-        probabilities: (texts, labels).
+        probabilities: (texts, labels), calibrated.
         targets: (texts, labels), 0 or 1.
+        belief: how many texts with the label the model's own word is worth; 0 to ignore it.
     """
     found = []
     for column, target in zip(probabilities.T, targets.T, strict=True):
         ranked, order = column.sort(descending=True, stable=True)
-        hits = target[order].cumsum(0)
+        trust = target.sum() / (target.sum() + belief).clamp(min=1e-9)
+        mixed = trust * target[order] + (1 - trust) * ranked
         taken = torch.arange(1, len(ranked) + 1)
-        f1 = 2 * hits / (taken + target.sum())
+        f1 = 2 * mixed.cumsum(0) / (taken + mixed.sum())
         f1[:-1][ranked[:-1] == ranked[1:]] = 0.0  # no threshold parts two equal probabilities
         best = int(f1.argmax())
         below = ranked[best + 1] if best + 1 < len(ranked) else torch.zeros(())
@@ -141,10 +150,13 @@ def f1_by_label(probabilities: Tensor, targets: Tensor, thresholds: tuple[float,
     return 2 * hits / (chosen.sum(0) + targets.sum(0)).clamp(min=1)
 
 
-def crossed_macro_f1(probabilities: Tensor, targets: Tensor, rounds: int = 10) -> float:
+def crossed_macro_f1(
+    probabilities: Tensor, targets: Tensor, rounds: int = 10, belief: float = 0.0
+) -> float:
     """Macro-F1 with thresholds fitted on one half and measured on the other, averaged.
 
-    Thresholds fitted and measured on the same texts flatter rare labels; this does not.
+    Thresholds fitted and measured on the same texts flatter rare labels; this does not. Raw
+    outputs in training overstate rare labels, so there `belief` is 0.
     """
     generator = torch.Generator().manual_seed(0)
     scores = []
@@ -152,6 +164,6 @@ def crossed_macro_f1(probabilities: Tensor, targets: Tensor, rounds: int = 10) -
         order = torch.randperm(len(targets), generator=generator)
         halves = order[: len(order) // 2], order[len(order) // 2 :]
         for fitted, measured in (halves, halves[::-1]):
-            thresholds = fit_thresholds(probabilities[fitted], targets[fitted])
+            thresholds = fit_thresholds(probabilities[fitted], targets[fitted], belief)
             scores.append(f1_by_label(probabilities[measured], targets[measured], thresholds))
     return float(torch.stack(scores).mean())

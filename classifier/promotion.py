@@ -21,8 +21,8 @@ def promote(folder: Path, shelf: Path = artifact.SHIPPED.parent) -> Path:
         shipped = _dev_score(target)
         if score < shipped:
             raise UserError(
-                f"{folder} has a dev macro-F1 of {score:.4f}, the shipped {loaded.name} has"
-                f" {shipped:.4f}: it stays"
+                f"{folder} has a crossed macro-F1 on dev of {score:.4f}, the shipped"
+                f" {loaded.name} has {shipped:.4f}: it stays"
             )
     partial = shelf / f".{loaded.name}.part"
     shutil.rmtree(partial, ignore_errors=True)
@@ -37,7 +37,7 @@ def promote(folder: Path, shelf: Path = artifact.SHIPPED.parent) -> Path:
 def _dev_score(folder: Path) -> float:
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return float(metrics["emotion"]["dev"]["macro_f1"])
+        return float(metrics["emotion"]["dev"]["crossed_macro_f1"])
     except FileNotFoundError:
         raise UserError(
             f"{folder} was not evaluated: python -m classifier evaluate {folder}"

@@ -64,3 +64,24 @@ def test_calibration_survives_json() -> None:
 def test_rounded_probabilities_equal_the_decimal_numbers_they_print_as() -> None:
     given = torch.rand(1000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert all(value == round(value, 4) for value in rounded(given).tolist())
+
+
+def test_the_threshold_of_a_rare_label_is_not_placed_by_one_lucky_text() -> None:
+    calibrated = torch.linspace(0.0, 0.6, 400, dtype=torch.float64)[:, None]
+    targets = torch.zeros(400, 1, dtype=torch.float64)
+    targets[-1] = 1  # by luck, the one text in front
+    ((alone,), (trusting,)) = (
+        fit_thresholds(calibrated, targets, belief) for belief in (0.0, 80.0)
+    )
+    assert alone > 0.59
+    assert trusting < 0.4
+
+
+def test_the_threshold_of_a_frequent_label_follows_its_texts() -> None:
+    torch.manual_seed(3)
+    probabilities = torch.rand(20_000, 1, dtype=torch.float64)
+    targets = (torch.rand(20_000, 1, dtype=torch.float64) < probabilities).double()
+    ((alone,), (trusting,)) = (
+        fit_thresholds(probabilities, targets, belief) for belief in (0.0, 80.0)
+    )
+    assert abs(alone - trusting) < 0.05
