@@ -19,15 +19,16 @@ $(VENV)/.done: pyproject.toml constraints.txt stack/jars/*/*.toml
 		{ echo "error: Python 3.11 or newer is needed, this is $$($(PYTHON) -V): make PYTHON=python3.12"; exit 2; }
 	@echo "installing into $(VENV): 2 to 5 minutes; 6 GB with the torch of PyPI, see TORCH_INDEX in the README for less"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet -c constraints.txt torch --index-url $(TORCH_INDEX))
+	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) $$(grep '^torch==' constraints.txt))
 	@$(PY) -m pip install --quiet -c constraints.txt -e '.[ingest,classifier,indexer,stack,dev]'
 	@$(PY) -m stack install
 	@touch $@
 
 demo: setup  ## sample posts through Kafka, the classifier and Elasticsearch, then what people feel
 	@$(PY) -m stack up --procfile Procfile.demo
-	@EMOSTREAM_LOG_LEVEL=ERROR $(PY) -m ingest replay $(POSTS) --shift-to-now --report .stack/demo.json
-	@$(PY) -m indexer summary --report .stack/demo.json --wait 120 || \
+	@set -a; . .stack/stack.env; EMOSTREAM_LOG_LEVEL=ERROR \
+		$(PY) -m ingest replay $(POSTS) --shift-to-now --report .stack/logs/demo.json
+	@set -a; . .stack/stack.env; $(PY) -m indexer summary --report .stack/logs/demo.json --wait 120 || \
 		{ $(PY) -m stack status; echo "what a station says of itself: $(PY) -m stack logs classifier"; exit 1; }
 	@echo "Servers and stations keep running, so the queries can be pasted; make down stops them."
 

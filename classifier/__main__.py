@@ -212,8 +212,8 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 def _classify(arguments: argparse.Namespace) -> int:
     path = None if arguments.file == "-" else Path(arguments.file)
-    if path is not None and not path.is_file():
-        raise UserError(f"{path} is no file; name a file, or - for standard input")
+    if path is not None and path.is_dir():
+        raise UserError(f"{path} is a folder; name a file, or - for standard input")
     from classifier import classify
     from classifier.predictor import Predictor
 

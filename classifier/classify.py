@@ -8,19 +8,22 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 from tqdm import tqdm
 
 from classifier.predictor import Prediction
+from stream.errors import UserError
 
 Format = Literal["auto", "lines", "ndjson"]
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 18
+MAX_LINE = 4_000_000
+"""Bytes, as for a record on a topic; a longer line is an invalid one."""
 
 
 class _Predicts(Protocol):
@@ -46,27 +49,19 @@ def classify(
         complain: told the number of each invalid line and what is wrong with it.
         advance: told the number of bytes of each piece that is done.
     """
-    number = invalid = 0
-    for lines in _arriving(source):
+    invalid = 0
+    for size, lines in _formed(_arriving(source), form):
         texts: list[str] = []
-        for line in lines:
-            number += 1
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")  # the byte order mark
-            if form == "auto" and line.strip():
-                form = "ndjson" if _is_ndjson(line) else "lines"
-            if form == "ndjson" and not line.strip():
-                continue
+        for number, line, known in lines:
             try:
-                texts.append(_text(line, form))
+                texts.append(_text(line, known))
             except ValueError as error:
                 invalid += 1
                 complain(number, str(error))
-        if texts:
-            for text, prediction in zip(texts, predictor.predict(texts), strict=True):
-                sink.write(_line(text, prediction))
-            sink.flush()
-        advance(sum(map(len, lines)) + len(lines))
+        for text, prediction in zip(texts, predictor.predict(texts), strict=True):
+            sink.write(_line(text, prediction))
+        sink.flush()
+        advance(size)
     return invalid
 
 
@@ -75,7 +70,11 @@ def run(predictor: _Predicts, path: Path | None, form: Format) -> int:
     gc.freeze()  # the model and torch stay: no collection need look at them again
     if path is None:
         return _run(predictor, sys.stdin.buffer, None, form)
-    with path.open("rb") as source:
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    with source:
         return _run(predictor, source, path.stat().st_size or None, form)
 
 
@@ -108,18 +107,48 @@ def as_json(text: str, prediction: Prediction) -> dict[str, object]:
     }
 
 
+def _formed(
+    arriving: Iterable[list[bytes]], form: Format
+) -> Iterator[tuple[int, list[tuple[int, bytes, Format]]]]:
+    """Gives each piece of input as its size and its lines, each with its number and form.
+
+    Blank lines of NDJSON are left out. Where the form is open, blank lines wait until it is known.
+    """
+    number = 0
+    waiting: list[tuple[int, bytes]] = []
+    for lines in arriving:
+        known: list[tuple[int, bytes, Format]] = []
+        for line in lines:
+            number += 1
+            # The first line may begin with a byte order mark.
+            waiting.append((number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line))
+            if form == "auto" and waiting[-1][1].strip():
+                form = "ndjson" if _is_ndjson(waiting[-1][1]) else "lines"
+            if form != "auto":
+                known += [(n, one, form) for n, one in waiting if form == "lines" or one.strip()]
+                waiting.clear()
+        yield sum(map(len, lines)) + len(lines), known
+    if waiting:
+        yield 0, [(n, one, "lines") for n, one in waiting]
+
+
 def _arriving(source: BinaryIO) -> Iterator[list[bytes]]:
-    """Yields the whole lines that have come so far, again and again until the end."""
+    """Yields the whole lines that have come so far, again and again until the end.
+
+    Of a line that is too long only its beginning is kept: enough to see that it is.
+    """
     pieces: list[bytes] = []  # of a line that is not whole yet
+    kept = 0
     read = getattr(source, "read1", source.read)
     while chunk := read(CHUNK_BYTES):
         *whole, rest = chunk.split(b"\n")
         if whole:
             whole[0] = b"".join([*pieces, whole[0]])
-            pieces = []
+            pieces, kept = [], 0
             yield whole
-        if rest:
+        if rest and kept <= MAX_LINE:
             pieces.append(rest)
+            kept += len(rest)
     if pieces:
         yield [b"".join(pieces)]
 
@@ -134,6 +163,8 @@ def _is_ndjson(line: bytes) -> bool:
 
 def _text(line: bytes, form: Format) -> str:
     """The text of a line; raises ValueError with a reason that does not quote the line."""
+    if len(line) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE} bytes")
     try:
         decoded = line.decode("utf-8").removesuffix("\r")
     except UnicodeDecodeError as error:

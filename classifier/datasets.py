@@ -7,8 +7,7 @@ of a line; sizes and checksums are checked where files are fetched (`classifier.
 import csv
 import gzip
 import io
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,11 +154,6 @@ REBUILT = DataFile(
 """Stands in for sentiment's two train files where those are not at hand; not fetched."""
 
 
-def data_folder() -> Path:
-    """The data folder: the setting EMOSTREAM_DATA_DIR, else `data`."""
-    return Path(os.environ.get("EMOSTREAM_DATA_DIR") or "data")
-
-
 def goemotions(folder: Path, split: str) -> Labelled:
     """Reads GoEmotions; split is train, dev or test."""
     rows = [line.split("\t") for line in _lines(folder / f"goemotions/{split}.tsv")]
@@ -267,8 +261,3 @@ def _lines(path: Path) -> list[str]:
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     return content.decode("utf-8").removesuffix("\n").split("\n")
-
-
-def all_texts(parts: Iterable[Labelled]) -> list[str]:
-    """The texts of several sets in a row."""
-    return [each for part in parts for each in part.texts]

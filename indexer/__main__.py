@@ -63,9 +63,11 @@ def _summary(crawl: str | None, report_file: Path | None, wait: float) -> int:
         found = queries.overview(client, crawl)
         words = queries.words(client, found.top_emotion, crawl) if found.top_emotion else []
         deletions = queries.deletions(client, crawl)
-    reasons = accounting.reasons(accounting.letters(settings, crawl))
+    since = report.started_at if report and report.crawl == crawl else None
+    letters = accounting.letters(settings, crawl, since)
+    reasons = accounting.reasons(letters.found)
     colour = sys.stdout.isatty()
-    print(summary.render(found, words, deletions, reasons, colour))
+    print(summary.render(found, words, deletions, reasons, letters.foreign, colour))
     print(summary.ready_queries(settings, found.top_emotion or "joy"))
     if account is None:
         return 0

@@ -9,8 +9,9 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from elasticsearch import ApiError, Elasticsearch
@@ -23,10 +24,11 @@ from indexer.documents import version_of
 from stream.broker import read_to_end
 from stream.codec import decode_collected, decode_dead_letter, explain
 from stream.dead_letters import DeadLetter
-from stream.errors import InvalidRecord, UserError
+from stream.errors import Backpressure, InvalidRecord, UserError
 from stream.posts import Deletion
+from stream.records import Received
 from stream.settings import Settings
-from stream.topics import COLLECTED, DEAD_LETTER
+from stream.topics import COLLECTED, DEAD_LETTER, Topic
 
 POLL_SECONDS = 0.5
 SHOWN = 10
@@ -55,6 +57,14 @@ class Sent:
     deletions: frozenset[str]
     versions: Mapping[str, int] = field(default_factory=dict)
     """The version of each post's newest observation."""
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What is on `posts.dead-letter`; `foreign` counts the records that are no dead letters."""
+
+    found: list[DeadLetter]
+    foreign: int
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,11 @@ class Account:
             found.append(
                 f"{report.unique_ids:,} posts were sent, but {COLLECTED.name} holds "
                 f"{len(sent.posts):,} of crawl {report.crawl}"
+            )
+        if len(sent.deletions) != report.deletions:
+            found.append(
+                f"{report.deletions:,} deletions were sent, but {COLLECTED.name} holds "
+                f"{len(sent.deletions):,} of crawl {report.crawl}"
             )
         if self.missing:
             found.append(
@@ -151,6 +166,9 @@ def settle(
 
     The costly full account is made when the cheap count of documents stands still or could
     already be complete.
+
+    Raises:
+        UserError: Kafka gives nothing any more.
     """
     sent = sent_by(settings, report)
     complete = len(sent.posts - sent.deletions)
@@ -180,7 +198,7 @@ def account_of(client: Elasticsearch, settings: Settings, report: Report, sent: 
     queries.refresh(client)
     crawl = queries.of_crawl(report.crawl)
     documents = {hit["_id"] for hit in queries.all_documents(client, crawl, source=False)}
-    found = letters(settings, report.crawl)
+    found = letters(settings, report.crawl, report.started_at).found
     failed = frozenset(one.original_key for one in found if one.station != "ingest")
     keys = sorted(sent.posts | sent.deletions)
     recorded = frozenset(_recorded(client, keys))
@@ -208,7 +226,7 @@ def sent_by(settings: Settings, report: Report) -> Sent:
     """Reads which posts and deletions a crawl has sent."""
     versions: dict[str, int] = {}
     gone: set[str] = set()
-    for received in read_to_end(settings, COLLECTED, report.started_at):
+    for received in _records(settings, COLLECTED, report.started_at):
         if received.crawl != report.crawl:
             continue
         key = (received.key or b"").decode(errors="replace")
@@ -224,22 +242,40 @@ def sent_by(settings: Settings, report: Report) -> Sent:
     return Sent(frozenset(versions), frozenset(gone), versions)
 
 
-def letters(settings: Settings, crawl: str | None) -> list[DeadLetter]:
-    """Reads the dead letters, of one crawl or all; a letter written twice counts once."""
+def letters(settings: Settings, crawl: str | None, since: datetime | None = None) -> Letters:
+    """Reads the dead letters, of one crawl or all; a letter written twice counts once.
+
+    Raises:
+        UserError: Kafka gives nothing any more.
+    """
     found: dict[tuple[str, bytes], DeadLetter] = {}
-    for received in read_to_end(settings, DEAD_LETTER):
-        if received.value is None:  # a tombstone of compaction
+    foreign = 0
+    for received in _records(settings, DEAD_LETTER, since):
+        if received.value is None:  # a record without a value: compaction removes its key
             continue
-        letter = decode_dead_letter(received.value)
+        try:
+            letter = decode_dead_letter(received.value)
+        except InvalidRecord:
+            foreign += 1
+            continue
         if crawl in (None, letter.crawl):
             # One line of a file may hold a page of posts, so the line alone names no letter.
             found[letter.key, letter.original] = letter
-    return list(found.values())
+    return Letters(list(found.values()), foreign)
 
 
 def reasons(found: Iterable[DeadLetter]) -> Counter[str]:
     """Counts dead letters by station and reason; reasons that differ in numbers are one."""
     return Counter(f"{one.station}: {NUMBERS.sub('N', one.reason)}" for one in found)
+
+
+def _records(settings: Settings, topic: Topic, since: datetime | None) -> Iterator[Received]:
+    try:
+        yield from read_to_end(settings, topic, since)
+    except Backpressure as pressure:
+        raise UserError(
+            f"{pressure} (at {settings.kafka}): see that the broker is well, and ask again"
+        ) from None
 
 
 def _recorded(client: Elasticsearch, keys: list[str]) -> set[str]:

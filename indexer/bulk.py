@@ -28,19 +28,27 @@ TOO_LARGE = 413
 ITEM_FAULTS = frozenset(
     {
         "document_parsing_exception",
-        "illegal_argument_exception",
         "mapper_parsing_exception",
         "parsing_exception",
         "strict_dynamic_mapping_exception",
     }
 )
 """Error types of status 400 that lie in the document. Others with that status lie in the cluster
-(a closed index, no room for one more shard) and stop the station instead of burying the stream."""
+(a closed index, no room for one more shard, a pipeline that is not there) and stop the station
+instead of burying the stream."""
+
+ALIKE = 100
+"""So many actions, all rejected with one and the same fault, show a fault of ours."""
 
 CLUSTER_FAULTS = frozenset(
     {"index_closed_exception", "index_not_found_exception", "validation_exception"}
 )
 """Error types whose reason tells of the cluster; any other's may quote a document."""
+
+CLUSTER_REASON = re.compile(
+    r"pipeline with id \[[^\]]{1,200}\] does not exist|unknown index sort field:\[[^\]]{1,200}\]"
+)
+"""Reasons of an `illegal_argument_exception` that tell of the cluster too."""
 
 ANSWER = ",".join(
     f"items.*.{path}" for path in ("status", "error.type", "error.reason", "error.caused_by.type")
@@ -94,7 +102,7 @@ class Bulk:
         Raises:
             Backpressure: the node refuses still, or does not answer; all may be repeated.
             UserError: we may not write.
-            IndexingError: an answer that must not be passed over.
+            IndexingError: an answer that must not be passed over, or all are rejected alike.
         """
         if not actions:
             return []
@@ -111,7 +119,7 @@ class Bulk:
             }
             if not pending:
                 self.backoff.reset()
-                return [decided[position] for position in range(len(actions))]
+                return _not_alike([decided[position] for position in range(len(actions))])
             logger.debug("%d of %d actions refused", len(pending), len(actions))
             if attempt + 1 == ATTEMPTS or self._stop.wait(waits.next()):
                 break
@@ -186,8 +194,18 @@ def outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome:
         return Outcome(status, fault(error))
     if status in (401, 403):
         raise UserError(f"Elasticsearch does not let us write ({status}): {error.get('reason')}")
-    said = error.get("reason") if error["type"] in CLUSTER_FAULTS else "(reason not shown)"
+    reason = error.get("reason") or ""
+    of_cluster = error["type"] in CLUSTER_FAULTS or CLUSTER_REASON.fullmatch(reason)
+    said = reason if of_cluster else "(reason not shown)"
     raise IndexingError(f"bulk item with status {status}: {fault(error)}: {said}")
+
+
+def _not_alike(outcomes: list[Outcome]) -> list[Outcome]:
+    """Gives the outcomes back unless all of many are the same rejection."""
+    first = outcomes[0].fault
+    if first and len(outcomes) >= ALIKE and all(one.fault == first for one in outcomes):
+        raise IndexingError(f"all of {len(outcomes)} actions are rejected alike: {first}")
+    return outcomes
 
 
 def fault(error: Mapping[str, Any]) -> str:

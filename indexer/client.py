@@ -1,6 +1,7 @@
 """The connection to Elasticsearch, and what a request that failed means."""
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,9 @@ LONGEST_WAIT = 30.0
 RETRIABLE = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a whole request that say: not now."""
 
+USERINFO = re.compile(r"(^|://)(?:(?!://).)*@")
+"""What stands before the host in a URL, whatever signs a password in it has."""
+
 
 class Backoff:
     """Waits that double, up to half a minute.
@@ -49,19 +53,22 @@ class Backoff:
         self._refusals = 0
 
 
+def shown(address: str) -> str:
+    """Gives the addresses in a form to print: without the user and password that a URL may hold."""
+    return USERINFO.sub(r"\1", address)
+
+
 def connect(settings: Settings) -> Elasticsearch:
     """Makes the client; nothing is sent yet.
 
     Raises:
-        UserError: the address or the certificate authority cannot be used.
+        UserError: the address cannot be used.
     """
     key, password = settings.elasticsearch_api_key, settings.elasticsearch_password
     basic = None
     if settings.elasticsearch_username and password and not key:
         basic = (settings.elasticsearch_username, password.get_secret_value())
     ca_file = settings.elasticsearch_ca_file
-    if ca_file and not ca_file.is_file():
-        raise UserError(f"EMOSTREAM_ELASTICSEARCH_CA_FILE: there is no file {ca_file}")
     trust: dict[str, Any] = {"ca_certs": str(ca_file)} if ca_file else {}
     try:
         return Elasticsearch(
@@ -74,7 +81,8 @@ def connect(settings: Settings) -> Elasticsearch:
             **trust,
         )
     except ValueError as error:
-        raise UserError(f"EMOSTREAM_ELASTICSEARCH={settings.elasticsearch}: {error}") from None
+        address = shown(settings.elasticsearch)
+        raise UserError(f"EMOSTREAM_ELASTICSEARCH={address}: {shown(str(error))}") from None
 
 
 @contextmanager
@@ -87,9 +95,9 @@ def asking(settings: Settings) -> Iterator[None]:
     try:
         yield
     except Backpressure as pressure:
-        raise UserError(f"Elasticsearch at {settings.elasticsearch}: {pressure}") from None
+        raise UserError(f"Elasticsearch at {shown(settings.elasticsearch)}: {pressure}") from None
     except (ApiError, TransportError, UnsupportedProductError) as error:
-        raise UserError(_sentence(error, settings.elasticsearch)) from None
+        raise UserError(_sentence(error, shown(settings.elasticsearch))) from None
 
 
 @contextmanager

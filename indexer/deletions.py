@@ -1,8 +1,8 @@
 """Posts that their platforms have deleted: remembered for ever, erased for good.
 
 Elasticsearch forgets a deleted document's version after `index.gc_deletes`; a late replay would
-then bring the post back. So each deletion is a document of its own, and no post is written
-without asking for it first.
+then bring the post back. So each deletion is a document of its own (platform, id, time, crawl;
+nothing of what the post said), and no post is written without asking for it first.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 
 from indexer.bulk import Bulk, Outcome
 from indexer.client import Backoff, writing
-from indexer.documents import PREFIX, index_of, timestamp
+from indexer.documents import PREFIX, timestamp
 from stream.errors import Backpressure, UserError
 from stream.posts import Deletion
 
@@ -32,14 +32,12 @@ def remember(bulk: Bulk, deletions: Sequence[Deletion]) -> list[Outcome]:
 def erase(client: Elasticsearch, bulk: Bulk, deletions: Sequence[Deletion]) -> int:
     """Deletes each post's document, wherever it is; returns how many there were.
 
-    A post whose own time is known is in that month's index; any other may be in every one.
+    It is looked for in every month: a post's own time may have changed since it was indexed, and a
+    text without one may be in several, whatever the deletion says.
     """
     with writing(bulk.backoff):
         indices = months(client)
-    actions = []
-    for deletion in deletions:
-        known = deletion.created_at and index_of(deletion.created_at)
-        actions += [_erasure(m, deletion.key) for m in indices if known in (None, m)]
+    actions = [_erasure(index, one.key) for one in deletions for index in indices]
     return sum(not outcome.missing and not outcome.older for outcome in bulk.send(actions))
 
 

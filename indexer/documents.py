@@ -1,7 +1,8 @@
 """A classified post becomes a document: its `_id`, its index, its version, its fields.
 
-All four are functions of the record alone, so a record that Kafka delivers twice overwrites its
-document instead of counting it twice. docs/records.md describes every field.
+All but `event.ingested`, the moment of the write, are functions of the record alone, so a record
+that Kafka delivers twice overwrites its document instead of counting it twice. docs/records.md
+describes every field.
 """
 
 from collections.abc import Iterable

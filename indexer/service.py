@@ -4,7 +4,7 @@ import logging
 from threading import Event
 
 from indexer import templates
-from indexer.client import asking, connect
+from indexer.client import asking, connect, shown
 from indexer.sink import ElasticsearchSink, IndexerCounters, limits
 from stream import worker
 from stream.broker import KafkaSource, KafkaWriter, create_topics
@@ -33,7 +33,7 @@ def run(settings: Settings, stop: Event) -> IndexerCounters:
             KafkaSource(settings, CLASSIFIED, STATION, settings.bulk_seconds) as source,
             KafkaWriter(settings) as writer,
         ):
-            logger.info("indexing %s into %s", CLASSIFIED.name, settings.elasticsearch)
+            logger.info("indexing %s into %s", CLASSIFIED.name, shown(settings.elasticsearch))
             worker.run(
                 STATION,
                 source,

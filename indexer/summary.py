@@ -5,10 +5,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from indexer.client import shown
 from indexer.documents import ALIAS
 from indexer.faces import FACES
 from indexer.queries import Overview
 from stream.settings import Settings
+from stream.topics import DEAD_LETTER
 
 BAR = 32
 """Columns of the longest bar."""
@@ -26,9 +28,13 @@ def render(
     words: Sequence[str],
     deletions: int,
     dead_letters: Mapping[str, int],
+    foreign: int,
     colour: bool,
 ) -> str:
-    """Writes the summary; `colour` only where a terminal shows it."""
+    """Writes the summary; `colour` only where a terminal shows it.
+
+    `foreign` is how many records on the topic of dead letters are none.
+    """
     title = f"{found.posts:,} posts" + (f" of crawl {found.crawl}" if found.crawl else "")
     lines = [_painted(title, BOLD, colour), ""]
     lines += _emotions(found, colour)
@@ -50,6 +56,8 @@ def render(
     lines += [f"    {n:>5,}  {_cut(reason)}" for reason, n in ordered[:REASONS]]
     if len(ordered) > REASONS:
         lines.append(f"           and {len(ordered) - REASONS} more reasons")
+    if foreign:
+        lines.append(_row(f"on {DEAD_LETTER.name}", f"{foreign:,} records are no dead letters"))
     return "\n".join(lines)
 
 
@@ -97,7 +105,7 @@ def ready_queries(settings: Settings, emotion: str) -> str:
 
 
 def _curl(settings: Settings, query: dict[str, Any]) -> str:
-    address = settings.elasticsearch.split(",")[0].rstrip("/")
+    address = shown(settings.elasticsearch).split(",")[0].rstrip("/")
     words = ["curl", "-s", f"{address}/{ALIAS}/_search?pretty"]
     words += ["-H", "Content-Type: application/json"]
     if settings.elasticsearch_ca_file:

@@ -22,7 +22,7 @@ from stream.cli import entry, set_up_logs, stop_on_signals
 from stream.codec import encode
 from stream.dead_letters import DeadLetter
 from stream.errors import UserError
-from stream.posts import Deletion, Post
+from stream.posts import CLOCK_SKEW, FIRST_POST, Deletion, Post
 from stream.settings import load_settings
 
 REPLAY = """\
@@ -41,7 +41,9 @@ examples:
 With --shift-to-now the whole input is read twice. With it and with --loop, standard input is first
 read to its end, into a temporary file.
 A post that is shifted or looped gets a new id (its own, ~, the crawl, and the round), so that it
-never replaces the original. Without these two, a repeated replay changes nothing."""
+never replaces the original. Without these two, a repeated replay adds no posts: each replaces
+itself. Only texts and rows without a time take the time of the replay, so that in another month
+they are added once more; with the same --at they are not."""
 
 
 def main() -> int:
@@ -67,10 +69,10 @@ def _add_replay_options(command: argparse.ArgumentParser) -> None:
     add("--shift-to-now", action="store_true", help="move all times so that the newest post is now")
     add("--at", type=_time, metavar="TIME", help="time of texts without one (default: now)")
     add("--crawl", type=_crawl, metavar="ID", help="what to call this crawl")
-    add("--language", type=_like(r"[A-Za-z0-9-]{1,35}"), metavar="CODE", help="where none is said")
+    add("--language", type=_language, metavar="CODE", help="where none is said")
     add(
         "--platform",
-        type=_like(r"[a-z][a-z0-9_]{0,31}"),
+        type=_platform,
         metavar="NAME",
         help="of texts and data sets (default: text, dataset)",
     )
@@ -151,36 +153,50 @@ def _tell(counts: Counts, report: Path | None) -> None:
 
 
 def _rate(value: str) -> float:
-    rate = float(value)
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = math.nan
     if not 0 <= rate < math.inf:
-        raise argparse.ArgumentTypeError(f"{value}: must be 0 or more")
+        raise argparse.ArgumentTypeError(f"{value}: must be a number of posts a second, 0 or more")
     return rate
 
 
 def _limit(value: str) -> int:
-    limit = int(value)
+    try:
+        limit = int(value)
+    except ValueError:
+        limit = 0
     if limit < 1:
-        raise argparse.ArgumentTypeError(f"{value}: must be 1 or more")
+        raise argparse.ArgumentTypeError(f"{value}: must be a whole number, 1 or more")
     return limit
 
 
 def _time(value: str) -> datetime:
     try:
-        return moment(value)
+        time = moment(value)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{value} {error}, as 2026-11-14T20:00:00Z") from None
+        wanted = "must be a time with its zone, as 2026-11-14T20:00:00Z"
+        raise argparse.ArgumentTypeError(f"{value}: {wanted} (it {error})") from None
+    if not FIRST_POST <= time <= utc_now() + CLOCK_SKEW:
+        raise argparse.ArgumentTypeError(
+            f"{value}: must lie between {FIRST_POST:%Y} and tomorrow, as every post's time"
+        )
+    return time
 
 
-def _like(pattern: str) -> Callable[[str], str]:
+def _like(pattern: str, wanted: str) -> Callable[[str], str]:
     def checked(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise argparse.ArgumentTypeError(f"{value}: must be like {pattern}")
+            raise argparse.ArgumentTypeError(f"{value}: must be {wanted}")
         return value
 
     return checked
 
 
-_crawl = _like(r"[A-Za-z0-9._-]{1,64}")
+_crawl = _like(r"[A-Za-z0-9._-]{1,64}", "up to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+_language = _like(r"[A-Za-z0-9-]{1,35}", "a BCP 47 code, as en or pt-BR")
+_platform = _like(r"[a-z][a-z0-9_]{0,31}", "a letter and up to 31 more of a-z, 0-9 and '_'")
 
 
 if __name__ == "__main__":

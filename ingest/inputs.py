@@ -30,7 +30,11 @@ STDIN = "-"
 IDLE_SECONDS = 0.2
 
 # What lies beside the texts of a data set and holds none.
-_NO_TEXTS = re.compile(r"(README|LICEN[CS]E).*|.*_labels\.txt|mapping\.txt", re.IGNORECASE)
+_NO_TEXTS = re.compile(
+    r"(README|LICEN[CS]E).*|.*_labels\.txt|mapping\.txt"  # TweetEval
+    r"|emotions\.txt|(ekman|sentiment)_mapping\.json",  # GoEmotions
+    re.IGNORECASE,
+)
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

@@ -121,7 +121,7 @@ class Replay:
 
     def _round(self, inputs: Sequence[Input], number: int, retelling: Retelling | None) -> None:
         for one in read(inputs, self._sight):
-            if self._done():
+            if self._stop.is_set():
                 return
             if isinstance(one, DeadLetter):
                 self._bury(one, number)
@@ -133,6 +133,9 @@ class Replay:
                 self._send(one, retelling)
             except InvalidRecord as error:
                 self._bury(one.letter("processing", str(error)), number)
+            # Before the next is asked for: a pipe may not give it for a long time.
+            if self._done():
+                return
 
     def _send(self, found: Found, retelling: Retelling | None) -> None:
         if retelling is not None:

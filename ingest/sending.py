@@ -71,6 +71,7 @@ class Counts:
     crawl: str
     posts: int = 0
     deletions: int = 0
+    """Distinct keys among the deletions; a repeated one replaces the earlier."""
     dead_letters: int = 0
     unique_ids: int = 0
     """Distinct keys among the posts."""
@@ -112,6 +113,7 @@ class Sender:
         self._letters: list[DeadLetter] = []
         self._bytes = 0
         self._seen: set[bytes] = set()
+        self._deleted: set[bytes] = set()
 
     def add(self, found: Found) -> None:
         """Takes a record, and sends the batch if it is full."""
@@ -145,6 +147,7 @@ class Sender:
     def new_round(self) -> None:
         """Forgets the keys seen: those of the next round are all different."""
         self._seen.clear()
+        self._deleted.clear()
 
     def _grow(self, size: int) -> None:
         self._bytes += size
@@ -165,12 +168,13 @@ class Sender:
 
     def _count(self, records: Sequence[Post | Deletion]) -> None:
         for record in records:
+            # Eight bytes a key: the odds that two of a million share them are 1 in 30 million.
+            digest = hashlib.blake2b(record.key.encode(), digest_size=8).digest()
             if isinstance(record, Deletion):
-                self.counts.deletions += 1
+                self.counts.deletions += digest not in self._deleted
+                self._deleted.add(digest)
                 continue
             self.counts.posts += 1
-            # Eight bytes a post: the odds that two of a million share them are 1 in 30 million.
-            digest = hashlib.blake2b(record.key.encode(), digest_size=8).digest()
             if digest in self._seen:
                 self.counts.repeated += 1
             else:

@@ -7,9 +7,9 @@ The whole input, by its name and its first line that is not blank:
 | `.csv`, `.tsv`, `_text.txt`, a `.txt` whose first line ends in `;` and an emotion | a table |
 | `.ndjson`, `.jsonl` | JSON lines |
 | `.json`, or no known ending, first line an open bracket without its end | one JSON document |
-| `.json` otherwise; any other name, first line begins with `{` | JSON lines |
+| `.json` otherwise; any other name, first line begins with `{` or `[{` | JSON lines |
 | no known ending, first line looks like a row of GoEmotions or a header with a text | a table |
-| anything else | lines of text; without a known ending, lines that begin with `{` are JSON |
+| anything else | lines of text; without a known ending, those that begin so are JSON |
 
 A JSON object, by its keys:
 
@@ -20,9 +20,13 @@ A JSON object, by its keys:
 | `data`; or `errors`; or `title` and `detail` | an X envelope or page, an error |
 | `id` and one of `text`, `author_id`, `created_at`, `edit_history_tweet_ids` | an X post |
 | anything else | a dead letter |
+
+A JSON array with an object in it is a page: each item is told by itself. Others are dead letters.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ingest import own, tables, texts, x, youtube
@@ -33,6 +37,9 @@ from stream.errors import InvalidRecord
 
 MAX_DOCUMENT = 32_000_000
 """Bytes of a JSON file that is one document, the only input held whole."""
+
+_JSON = re.compile(rb"\s*(\[\s*)?\{")
+"""How a line begins that is a JSON object or an array of them."""
 
 Sight = Callable[[Input], Sighting]
 """Gives what is known now of a payload of an input."""
@@ -55,12 +62,12 @@ def pieces(source: Input, first: Line, lines: Iterator[Line], sight: Sight) -> P
         document = joined(lines)
         yield document, _of_json(document, sight(source))
     else:
-        strict = source.ending in (".ndjson", ".jsonl", ".json") or start.startswith(b"{")
+        strict = source.ending in (".ndjson", ".jsonl", ".json") or _JSON.match(start) is not None
         mixed = source.ending == ""
         for line in lines:
             if line.blank:
                 continue
-            if strict or (mixed and line.data.lstrip().startswith(b"{")):
+            if strict or (mixed and _JSON.match(line.data)):
                 yield line, _of_json(line, sight(source))
             else:
                 yield line, _of_text(line, sight(source))
@@ -80,7 +87,10 @@ def check(source: Input) -> None:
 
 def outcomes(payload: Any, sighting: Sighting) -> Iterator[Outcome]:
     """Gives the records in one JSON value, and a refusal for each part that is none."""
-    if not isinstance(payload, dict):
+    if isinstance(payload, list) and any(isinstance(item, dict) for item in payload):
+        for number, item in enumerate(payload):
+            yield from _of_item(item, sighting, f"/{number}")
+    elif not isinstance(payload, dict):
         yield Refusal(f"a JSON {_json_type(payload)}, not an object")
     elif own.recognises(payload):
         try:
@@ -95,6 +105,18 @@ def outcomes(payload: Any, sighting: Sighting) -> Iterator[Outcome]:
         yield Refusal("kind: must be 'post', 'deletion' or a kind of YouTube resource")
     else:
         yield Refusal("no known shape: no 'kind' of ours or YouTube's, no 'data' or 'id' of X")
+
+
+def _of_item(item: Any, sighting: Sighting, pointer: str) -> Iterator[Outcome]:
+    if isinstance(item, list):
+        yield Refusal("a JSON array, not an object", pointer, item)
+        return
+    for outcome in outcomes(item, sighting):
+        if isinstance(outcome, Refusal):
+            part = outcome.part if outcome.pointer else item
+            yield replace(outcome, pointer=pointer + outcome.pointer, part=part)
+        else:
+            yield outcome
 
 
 def joined(lines: Iterator[Line]) -> Line:
@@ -143,7 +165,7 @@ def _fit(line: Line) -> None:
 def _opens_document(ending: str, first: bytes) -> bool:
     if ending == ".json":
         return first.startswith((b"{", b"[")) and first.endswith((b"{", b"[", b","))
-    return ending == "" and first in (b"{", b"[")
+    return ending == "" and first in (b"{", b"[", b"[{")
 
 
 def _peek(line: Line) -> str:

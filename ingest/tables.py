@@ -9,8 +9,9 @@
 | TweetEval | ends in `_text.txt` | the line, its number |
 
 Platform `dataset`; native id = the folder, `/`, the name of the file without endings, `:`, and the
-row's own id or else the number of its (first) line. Where a file gives an id twice, the later row's
-has `#` and its line too.
+row's own id. In a table without ids it is the number of the row's (first) line; where only the row
+has none, `line-` and that number. Where an id is taken already, the later row's has `#` and its
+line too.
 """
 
 import csv
@@ -53,6 +54,7 @@ class Row:
     line: Line
     text: str = ""
     own_id: str | None = None
+    """None in a table without ids; empty where only the row has none."""
     refused: str | None = None
 
     def post(self, data_set: str, sighting: Sighting) -> Post:
@@ -69,14 +71,17 @@ Rows = Callable[[Iterator[Line]], Iterator[Row]]
 
 
 def told_apart(rows: Iterator[Row]) -> Iterator[Row]:
-    """Gives each row; one whose own id is taken already gets its line's number into it."""
+    """Gives each row; in a table with ids no two get the same, whatever the ids look like."""
     taken: set[str] = set()
     for row in rows:
-        if row.own_id and row.own_id in taken:
-            yield replace(row, own_id=f"{row.own_id}#{row.line.number}")
+        if row.own_id is None:
+            yield row
             continue
-        taken.add(row.own_id or "")
-        yield row
+        own_id = row.own_id or f"line-{row.line.number}"
+        while own_id in taken:
+            own_id += f"#{row.line.number}"
+        taken.add(own_id)
+        yield replace(row, own_id=own_id)
 
 
 def recognise(file_name: str, ending: str, first: str) -> Rows | None:

@@ -19,6 +19,7 @@ PLATFORM = "x"
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
 
 _RETWEET = re.compile(r"RT @\w+: ")
+_PROBLEM = re.compile(r"https://api\.(?:x|twitter)\.com/2/problems/([A-Za-z0-9_.-]{1,64})")
 
 
 class _UserCounts(Payload):
@@ -215,12 +216,16 @@ def _is_empty_page(payload: dict[str, Any]) -> bool:
 
 
 def _problem(payload: dict[str, Any]) -> str:
-    """Reads an error object: https://docs.x.com/x-api/fundamentals/response-codes-and-errors."""
+    """Reads an error object: https://docs.x.com/x-api/fundamentals/response-codes-and-errors.
+
+    Anyone's object may have a title and details, so only the name of X's own problem is quoted.
+    """
     errors = payload.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else payload
-    parts = [first.get("title"), first.get("detail")] if isinstance(first, dict) else []
-    said_so = ": ".join(part for part in parts if isinstance(part, str))
-    return f"an error of the X API, no post: {said_so or 'without a reason'}"[:500]
+    for error in (*(errors if isinstance(errors, list) else ()), payload):
+        kind = error.get("type") if isinstance(error, dict) else None
+        if isinstance(kind, str) and (known := _PROBLEM.fullmatch(kind)):
+            return f"an error of the X API, no post: {known[1]}"
+    return "an error of the X API, no post"
 
 
 def _author(author_id: str | None, envelope: dict[str, Any]) -> Author:

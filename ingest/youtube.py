@@ -27,6 +27,7 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _HREF = re.compile(r"<a\s[^<>]*?href=\"([^\"]*)\"", re.IGNORECASE)
 _PLAIN_LINK = re.compile(r"https?://[^\s<>\"]+")
 _HASHTAG = re.compile(r"(?<![\w&/#])#(\w*[^\W\d]\w*)")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MENTION = re.compile(r"(?<![\w@/.])@{1,2}([\w\-.·]{2,29}[\w\-·])")
 
 
@@ -177,9 +178,13 @@ def _problem(payload: dict[str, Any]) -> str:
     error = payload.get("error")
     if not isinstance(error, dict):
         return "kind: no YouTube resource with comments"
-    message = error.get("message")
-    said_so = message if isinstance(message, str) else "without a reason"
-    return f"an error of the YouTube API, no post: {said_so}"[:500]
+    # Anyone's object may have an error with a message, so only what looks like a code is quoted.
+    errors = error.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    reason = first.get("reason") if isinstance(first, dict) else error.get("reason")
+    codes = [str(one) for one in (error.get("code"), reason) if type(one) in (int, str)]
+    known = " ".join(code for code in codes if _CODE.fullmatch(code))
+    return f"an error of the YouTube API, no post{known and ': '}{known}"
 
 
 def _text(snippet: _CommentSnippet) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +18,6 @@ from stack.plan import TIMEOUT, Plan, Wishes, install, make_plan
 from stack.state import DataDirectory
 from stack.supervisor import Supervisor
 
-USAGE = 2
 INTERRUPTED = 130
 
 
@@ -66,7 +66,11 @@ def parser() -> argparse.ArgumentParser:
 def add_data(command: argparse.ArgumentParser) -> None:
     """Give a command the flag that names the data directory."""
     command.add_argument(
-        "--data", type=Path, default=Path(".stack"), metavar="DIR", help="(default %(default)s)"
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("EMOSTREAM_STACK_DIR") or ".stack"),
+        metavar="DIR",
+        help="(default %(default)s)",
     )
 
 
@@ -141,7 +145,7 @@ def run_up(options: argparse.Namespace) -> int:
         return 0
     session.wait_until_ready(directory, session.launch(plan))
     print_addresses(plan)
-    return 0
+    return tell_of_commands(directory, commands)
 
 
 def join(directory: DataDirectory, options: argparse.Namespace, commands: dict[str, str]) -> int:
@@ -160,9 +164,24 @@ def join(directory: DataDirectory, options: argparse.Namespace, commands: dict[s
             )
     if commands:
         stack.run(commands, Path.cwd())
-    print("already up")
+    print("the servers are already up")
     print_addresses(stack)
-    return 0
+    return tell_of_commands(directory, commands)
+
+
+def tell_of_commands(directory: DataDirectory, commands: dict[str, str]) -> int:
+    """Say which commands run; exit code 1 if one could not."""
+    fallen = session.fallen(directory, tuple(commands))
+    running = [name for name in commands if name not in fallen]
+    if running:
+        print(f"running        {', '.join(running)}", flush=True)
+    for name, code in fallen.items():
+        print(
+            f"stack: {name} ended with code {code} and is tried again: "
+            f"`python -m stack logs {name}` says why",
+            file=sys.stderr,
+        )
+    return 1 if fallen else 0
 
 
 def print_addresses(stack: Plan | session.Stack) -> None:
@@ -176,8 +195,10 @@ def run_down(options: argparse.Namespace) -> int:
     directory = DataDirectory(options.data.absolute())
     print("stopped" if session.down(directory) else "nothing was running")
     if options.wipe:
-        directory.wipe()
-        print(f"the data in {directory.path} is deleted")
+        wiped = directory.wipe()
+        print(
+            f"the data in {directory.path} is deleted" if wiped else "there was no data to delete"
+        )
     return 0
 
 

@@ -94,9 +94,11 @@ class Node:
             "network.host": HOST,
             "http.port": str(port),
             "transport.port": str(transport_port),
-            # The stack itself asks for free space before it starts; on a developer's machine
-            # a share of the whole disk says little.
-            "cluster.routing.allocation.disk.threshold_enabled": "false",
+            # Absolute: on a developer's machine a share of the whole disk says little. At the last
+            # of the three the node takes no more writes, and the indexer waits.
+            "cluster.routing.allocation.disk.watermark.low": "600mb",
+            "cluster.routing.allocation.disk.watermark.high": "500mb",
+            "cluster.routing.allocation.disk.watermark.flood_stage": "250mb",
         }
         self._node: Any = None
 

@@ -12,9 +12,18 @@ import os
 import time
 from pathlib import Path
 
+A_LOOK_TAKES_AT_MOST = 0.5  # seconds; whoever asks whether a lock is held holds it for a moment
+
 
 def take(path: Path) -> int | None:
     """Take the lock and give its file descriptor, or None if somebody holds it."""
+    deadline = time.monotonic() + A_LOOK_TAKES_AT_MOST
+    while (descriptor := _take_now(path)) is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return descriptor
+
+
+def _take_now(path: Path) -> int | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -37,7 +46,7 @@ def is_held(path: Path) -> bool:
     """Whether somebody holds the lock now."""
     if not path.exists():
         return False
-    descriptor = take(path)
+    descriptor = _take_now(path)
     if descriptor is None:
         return True
     os.close(descriptor)

@@ -22,6 +22,7 @@ from stack.state import DataDirectory, StackState
 STOPPED_WITHIN = 120.0  # seconds; then the supervisor is killed, and its children end with it
 CHILDREN_END_WITHIN = 25.0
 LOOK_EVERY = 0.05
+STEADY_AFTER = 5.0  # seconds in which a station that cannot start has said so
 # Only the first of Java's two compilers: a start costs a third less, long work is slower.
 QUICK_START = ("-XX:TieredStopAtLevel=1",)
 
@@ -163,6 +164,19 @@ class Stack:
     def _status(state: StackState, name: str) -> str | None:
         process = state.process(name)
         return process.status if process else None
+
+
+def fallen(directory: DataDirectory, names: tuple[str, ...]) -> dict[str, int | None]:
+    """Watch commands that were just started; give those that could not go on, with exit codes."""
+    deadline = time.monotonic() + (STEADY_AFTER if names else 0.0)
+    found: dict[str, int | None] = {}
+    while time.monotonic() < deadline and len(found) < len(names):
+        state = directory.read_state()
+        for process in state.processes if state else ():
+            if process.name in names and process.status == "waiting":
+                found[process.name] = process.exit_code
+        time.sleep(LOOK_EVERY)
+    return found
 
 
 def attach(directory: DataDirectory) -> Stack | None:

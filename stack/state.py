@@ -176,15 +176,16 @@ class DataDirectory:
         self.requests.mkdir(parents=True, exist_ok=True)
         write_atomically(self.requests / f"{time.time_ns():020d}-{os.getpid()}.json", wish)
 
-    def wipe(self) -> None:
-        """Delete what the stack made here, and nothing else."""
+    def wipe(self) -> bool:
+        """Delete what the stack made here, and nothing else; tell whether there was anything."""
         if not self.stamp.exists():
-            return
+            return False
         for folder in (self.kafka, self.elasticsearch, self.logs, self.requests):
             shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(self.path / "run", ignore_errors=True)
         for file in (self.state, self.addresses, self.stamp):
             file.unlink(missing_ok=True)
+        return True
 
 
 def version_key(version: str) -> tuple[int, ...]:

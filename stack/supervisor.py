@@ -173,7 +173,8 @@ class Supervisor:
     def _stop_all(self) -> None:
         """End the stations together, then Elasticsearch, then Kafka."""
         self.phase = "stopping"
-        self._write_state()
+        with contextlib.suppress(OSError):  # on a full disk everything must end all the same
+            self._write_state()
         stations = [c for c in self.children.values() if not c.program.is_server]
         for child in stations:
             child.ask_to_end()
@@ -185,7 +186,8 @@ class Supervisor:
                 self.children[name].finish_stop()
         self.directory.addresses.unlink(missing_ok=True)
         self.phase = "failed" if self.error else "stopped"
-        self._write_state()
+        with contextlib.suppress(OSError):
+            self._write_state()
 
     def _write_state(self) -> None:
         state = StackState(

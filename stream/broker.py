@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
@@ -25,14 +25,11 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from stream.errors import Backpressure, UserError
-from stream.posts import ClassifiedPost, Deletion, Post
 from stream.records import CRAWL_HEADER, Outgoing, Received
 from stream.settings import Settings
 from stream.topics import TOPICS, Topic
 
 logger = logging.getLogger(__name__)
-
-AnyRecord = TypeVar("AnyRecord", bound=Post | ClassifiedPost | Deletion)
 
 POLL_MS = 500
 BOOTSTRAP_MS = 10_000
@@ -41,6 +38,7 @@ REQUEST_MS = 10_000
 DELIVERY_MS = 20_000
 RECONNECT_MS = 1000
 COMMIT_MS = 10_000
+SILENCE_SECONDS = 30.0
 SESSION_MS = 10_000
 
 LOST_PARTITIONS = (
@@ -258,7 +256,11 @@ class KafkaWriter(_Connection):
 def read_to_end(
     settings: Settings, topic: Topic, since: datetime | None = None
 ) -> Iterator[Received]:
-    """Gives every record that is on a topic now, written since then, without joining a group."""
+    """Gives every record that is on a topic now, written since then, without joining a group.
+
+    Raises:
+        Backpressure: nothing has come for half a minute, before the end was reached.
+    """
     try:
         consumer = KafkaConsumer(
             enable_auto_commit=False, auto_offset_reset="earliest", **connection(settings)
@@ -275,8 +277,14 @@ def read_to_end(
             dict.fromkeys(partitions, begin)
         ).items():
             consumer.seek(partition, found.offset if found else ends[partition])
+        deadline = time.monotonic() + SILENCE_SECONDS
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
-            for records in consumer.poll(POLL_MS).values():
+            polled = consumer.poll(POLL_MS)
+            if polled:
+                deadline = time.monotonic() + SILENCE_SECONDS
+            elif time.monotonic() > deadline:
+                raise Backpressure(f"Kafka gives nothing of {topic.name} any more")
+            for records in polled.values():
                 for record in records:
                     if record.offset < ends[TopicPartition(record.topic, record.partition)]:
                         yield _received(record)

@@ -59,18 +59,24 @@ def _checked(validate: Callable[[Any], In], value: Any) -> In:
         raise InvalidRecord(explain(error)) from None
 
 
-def explain(error: ValidationError) -> str:
-    """Names the fields that are wrong and what is wrong with them, without their content."""
+def explain(error: ValidationError, *, name_unknown: bool = False) -> str:
+    """Names the fields that are wrong and what is wrong with them, without their content.
+
+    A field that we do not know is named only on request: its name is the record's own words.
+    """
     reasons = []
     for problem in error.errors(include_url=False, include_input=False)[:5]:
-        field = ".".join(str(part) for part in problem["loc"])
+        where = problem["loc"]
+        if problem["type"] == "extra_forbidden" and not name_unknown:
+            where = (*where[:-1], "(a field we do not know)")
+        field = ".".join(str(part) for part in where)
         # These two messages quote the input; every other one states the rule alone.
         if problem["type"] == "union_tag_invalid":
             field, message = "kind", f"must be {problem['ctx']['expected_tags']}"
         elif problem["type"] == "union_tag_not_found":
             field, message = "kind", "is missing"
         else:
-            message = problem["msg"]
+            message = problem["msg"].removeprefix("Value error, ")
         reasons.append(f"{field}: {message}" if field else message)
     more = error.error_count() - len(reasons)
     return "; ".join(reasons) + (f"; and {more} more" if more > 0 else "")

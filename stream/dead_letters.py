@@ -64,11 +64,14 @@ def dead_letter(
     headers: dict[str, str] | None = None,
     crawl: str | None = None,
 ) -> DeadLetter:
-    """Keeps `original` (the first 500 kB of it) with the reason it could not be used."""
+    """Keeps `original` (the first 500 kB of it) with the reason it could not be used.
+
+    The reason becomes one line, whatever it quotes.
+    """
     return DeadLetter(
         station=station,
         stage=stage,
-        reason=reason[:2000],
+        reason=" ".join(reason.split())[:2000],
         source=source,
         original=base64.b64encode(original[:MAX_ORIGINAL]),
         original_size=len(original),

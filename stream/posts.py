@@ -5,8 +5,8 @@ Every field is described in docs/records.md; the JSON Schemas in `stream/json_sc
 generated from here and compared by a test.
 """
 
-from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,13 @@ from pydantic import (
     Field,
     NonNegativeInt,
     StringConstraints,
+    model_validator,
 )
+
+FIRST_POST = datetime(2003, 1, 1, tzinfo=UTC)
+"""No platform that we read is older."""
+
+CLOCK_SKEW = timedelta(days=1)
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes meaning or goes; a new optional field does not raise it."""
@@ -127,6 +133,15 @@ class Post(Identified):
     entities: tuple[Entity, ...] = ()
     context: tuple[ContextAnnotation, ...] = ()
     origin: Origin
+
+    @model_validator(mode="after")
+    def _has_a_credible_time(self) -> Self:
+        # Each month is an index: a thousand made-up months would fill a cluster with shards.
+        if not FIRST_POST <= self.created_at <= self.observed_at + CLOCK_SKEW:
+            raise ValueError(
+                f"created_at: must lie between {FIRST_POST:%Y-%m} and a day after observed_at"
+            )
+        return self
 
 
 class Deletion(Identified):

@@ -14,6 +14,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 CRAWL_HEADER = "crawl"
 
+MAX_NAME, MAX_HEADERS = 512, 20
+"""Characters of a key or header, and headers, that a dead letter keeps: it must fit its topic,
+whatever the record it stands for brought along."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -29,7 +33,7 @@ class Received:
     @property
     def crawl(self) -> str | None:
         """The crawl that collected the record, from its header."""
-        return _text(dict(self.headers).get(CRAWL_HEADER))
+        return _text(dict(self.headers).get(CRAWL_HEADER), MAX_NAME) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,11 @@ class Rejected:
             self.reason,
             Source(topic=received.topic, partition=received.partition, offset=received.offset),
             received.value or b"",
-            original_key=_text(received.key),
-            headers={name: _text(value) or "" for name, value in received.headers},
+            original_key=_text(received.key, MAX_NAME),
+            headers={
+                name[:MAX_NAME]: _text(value, MAX_NAME) or ""
+                for name, value in received.headers[:MAX_HEADERS]
+            },
             crawl=received.crawl,
         )
 
@@ -121,5 +128,5 @@ def decoded(
     return accepted, rejected
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="replace")
+def _text(value: bytes | None, characters: int) -> str | None:
+    return None if value is None else value.decode(errors="replace")[:characters]

@@ -8,9 +8,10 @@ import os
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -24,7 +25,7 @@ from stream.errors import UserError
 
 PREFIX = "EMOSTREAM_"
 FILE = "emostream.toml"
-STACK_FILE = ".stack/stack.env"
+LAST_PORT = 65_535
 
 STACK_ONLY = frozenset(
     PREFIX + name
@@ -45,7 +46,11 @@ class Settings(BaseSettings):
     """Every setting of every station, one flat list: docs/settings.md describes each."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     kafka: str = Field("127.0.0.1:9092", description="bootstrap servers, comma-separated")
@@ -73,7 +78,7 @@ class Settings(BaseSettings):
         0.5, ge=0, description="most seconds a record waits for its bulk request to fill"
     )
     retry_seconds: float = Field(
-        2.0, gt=0, le=60, description="first wait after a destination refused; doubles up to 30 s"
+        2.0, gt=0, le=60, description="first wait after Elasticsearch refused; doubles up to 30 s"
     )
 
     model: Path | None = Field(None, description="artifact folder; the shipped one if unset")
@@ -82,6 +87,39 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="how much a station tells"
     )
+
+    @field_validator("kafka")
+    @classmethod
+    def _is_servers(cls, servers: str) -> str:
+        for server in servers.split(","):
+            host, _colon, port = server.strip().rpartition(":")
+            if not host or not port.isdigit() or int(port) > LAST_PORT:
+                raise ValueError("must be host:port, several with commas between")
+        return servers
+
+    @field_validator("elasticsearch")
+    @classmethod
+    def _is_addresses(cls, addresses: str) -> str:
+        for address in addresses.split(","):
+            parts = urlsplit(address.strip())
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("must be http://host:port or https://..., several with commas")
+            if "@" in parts.netloc:
+                raise ValueError(
+                    "must not hold a user or password: use elasticsearch_username and "
+                    "elasticsearch_password, or elasticsearch_api_key"
+                )
+        return addresses
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not self.kafka_sasl_mechanism:
+            raise ValueError("kafka_sasl_mechanism: is needed with SASL_PLAINTEXT and SASL_SSL")
+        for name in ("kafka_ca_file", "elasticsearch_ca_file"):
+            file: Path | None = getattr(self, name)
+            if file and not file.is_file():
+                raise ValueError(f"{name}: there is no file {file}")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -102,8 +140,15 @@ class Settings(BaseSettings):
 
 
 def settings_file() -> Path:
-    """The settings file: `emostream.toml` here, or the one EMOSTREAM_SETTINGS names."""
-    return Path(os.environ.get(PREFIX + "SETTINGS", FILE))
+    """The settings file: `emostream.toml` here, or the one EMOSTREAM_SETTINGS names.
+
+    Raises:
+        UserError: EMOSTREAM_SETTINGS names a file that is not there.
+    """
+    named = os.environ.get(PREFIX + "SETTINGS")
+    if named and not Path(named).is_file():
+        raise UserError(f"{PREFIX}SETTINGS: there is no file {named}")
+    return Path(named or FILE)
 
 
 def stack_file() -> Path:
@@ -122,7 +167,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise UserError(
-            f"settings: {explain(error)} (see docs/settings.md; they come from "
+            f"settings: {explain(error, name_unknown=True)} (see docs/settings.md; they come from "
             f"{PREFIX}* variables and {settings_file()})"
         ) from None
     except tomllib.TOMLDecodeError as error:

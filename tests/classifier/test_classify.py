@@ -1,5 +1,6 @@
 """`python -m classifier classify`, as a person runs it."""
 
+import io
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from classifier.classify import classify
 from classifier.labels import EMOTIONS, POLARITIES
 from classifier.predictor import Predictor
 
@@ -76,7 +78,7 @@ def test_a_file_is_read_by_name_and_a_missing_one_is_one_line(tmp_path: Path) ->
     missing = run(b"", str(tmp_path / "none"))
     assert missing.returncode == 2
     assert missing.stderr.decode().splitlines() == [
-        f"error: {tmp_path / 'none'} is no file; name a file, or - for standard input"
+        f"error: {tmp_path / 'none'}: cannot be read: No such file or directory"
     ]
 
 
@@ -131,3 +133,33 @@ def test_a_very_long_line_is_one_text(size: int) -> None:
     (found,) = results(run(b"qz" * (size // 2)))
     assert len(found["text"]) == size
     assert found["abstained"] == "no known word"
+
+
+def test_a_line_without_end_is_invalid_and_is_not_held_in_memory() -> None:
+    told: list[tuple[int, str]] = []
+    source = io.BytesIO(b"x" * 20_000_000 + b"\nso happy\n")
+    sink = io.BytesIO()
+    invalid = classify(
+        Predictor.load(),
+        source,
+        sink,
+        "lines",
+        lambda number, reason: told.append((number, reason)),
+    )
+    assert invalid == 1
+    assert told == [(1, "longer than 4000000 bytes")]
+    assert json.loads(sink.getvalue())["text"] == "so happy"
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [
+        (b"\n\n  \nhi\n", ["", "", "  ", "hi"]),
+        (b'\n\n{"text": "hi"}\n', ["hi"]),
+        (b"\n \n", ["", " "]),
+    ],
+)
+def test_blank_lines_do_not_decide_the_form(given: bytes, texts: list[str]) -> None:
+    done = run(given)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [one["text"] for one in results(done)] == texts

@@ -41,5 +41,5 @@ def _empty(client: Elasticsearch) -> None:
     quiet = client.options(ignore_status=404)
     for name in templates.TEMPLATES:
         quiet.indices.delete_index_template(name=name)
-    for name in templates.COMPONENTS:
+    for name in (*templates.COMPONENTS, "emotions-v1@custom"):
         quiet.cluster.delete_component_template(name=name)

@@ -60,7 +60,7 @@ def classified(
             "native_id": native_id,
             "text": f"such {primary} today",
             "created_at": NOON,
-            "observed_at": NOON + timedelta(seconds=1),
+            "observed_at": changes.get("created_at", NOON) + timedelta(seconds=1),
             "author": Author(name="ann"),
             "origin": origin(),
         }

@@ -1,8 +1,9 @@
 """Every post sent is accounted for, and what is not is named."""
 
 import json
-from collections.abc import Sequence
-from datetime import timedelta
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,12 +18,12 @@ from stack import Stack
 from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
 from stream.dead_letters import DeadLetter, Source, dead_letter
-from stream.errors import UserError
+from stream.errors import Backpressure, UserError
 from stream.posts import Deletion, Post
-from stream.records import Outgoing
+from stream.records import Outgoing, Received
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters
-from stream.topics import COLLECTED
+from stream.topics import COLLECTED, DEAD_LETTER
 from tests.indexer.records import NOON, classified, deletion, items, origin
 
 
@@ -76,6 +77,10 @@ def test_a_post_kept_in_a_newer_observation_is_accounted_for() -> None:
         (
             {"report": Report(crawl="c", deletions=1, dead_letters=1, unique_ids=5)},
             "5 posts were sent, but posts.collected holds 4 of crawl c",
+        ),
+        (
+            {"report": Report(crawl="c", deletions=2, dead_letters=1, unique_ids=4)},
+            "2 deletions were sent, but posts.collected holds 1 of crawl c",
         ),
     ],
 )
@@ -202,6 +207,41 @@ def test_posts_indexed_deleted_superseded_and_dead_make_the_sum(
     assert one.dead == {"x:dead"}
     assert one.superseded == {"x:older"}
     assert one.unreadable == 2
+
+
+@pytest.mark.stack
+def test_a_record_that_is_no_dead_letter_is_counted_and_passed_over(crawl: Crawl) -> None:
+    since = datetime.now(UTC)
+    with KafkaWriter(crawl.settings) as writer:
+        junk = [Outgoing("k", value, None) for value in (b"junk", b"{}")]
+        assert writer.write(DEAD_LETTER, junk) == []
+    crawl.bury(letter("x:1", crawl=crawl.id))
+    letters = accounting.letters(crawl.settings, crawl.id, since)
+    assert [one.original_key for one in letters.found] == ["x:1"]
+    assert letters.foreign == 2
+
+
+@pytest.mark.stack
+def test_dead_letters_from_before_the_replay_are_not_read(crawl: Crawl) -> None:
+    crawl.bury(letter("x:1", crawl=crawl.id))
+    time.sleep(0.01)
+    since = datetime.now(UTC)
+    crawl.bury(letter("x:2", crawl=crawl.id, offset=1))
+    letters = accounting.letters(crawl.settings, crawl.id, since)
+    assert [one.original_key for one in letters.found] == ["x:2"]
+
+
+def test_a_broker_that_gives_nothing_any_more_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def silent(*_: Any) -> Iterator[Received]:
+        raise Backpressure("Kafka gives nothing of posts.dead-letter any more")
+        yield
+
+    # A real broker falls silent only after half a minute.
+    monkeypatch.setattr(accounting, "read_to_end", silent)
+    with pytest.raises(UserError, match=r"^Kafka gives nothing of .* \(at 127.0.0.1:1\): see"):
+        accounting.letters(Settings(kafka="127.0.0.1:1"), None)
 
 
 @pytest.mark.stack

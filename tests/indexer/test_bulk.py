@@ -86,10 +86,10 @@ REAL_REASONS = [
         "strict_dynamic_mapping_exception in field [boredom]",
     ),
     (
-        "illegal_argument_exception",
+        "document_parsing_exception",
         IMMENSE,
         "max_bytes_length_exceeded_exception",
-        "illegal_argument_exception in field [tags] (max_bytes_length_exceeded_exception)",
+        "document_parsing_exception in field [tags] (max_bytes_length_exceeded_exception)",
     ),
     (
         "document_parsing_exception",
@@ -118,6 +118,7 @@ def test_a_fault_names_type_and_field_and_never_the_posts_text(
         (400, "validation_exception"),  # no room for one more shard
         (400, "index_closed_exception"),
         (400, "invalid_index_name_exception"),
+        (400, "illegal_argument_exception"),  # a pipeline that is not there
         (404, "index_not_found_exception"),
         (418, "something_new"),
         (500, "null_pointer_exception"),
@@ -246,6 +247,29 @@ def test_a_refused_credential_is_one_line_and_no_records_fault(
     node.script = [whole(status)]
     with pytest.raises(UserError, match=sentence):
         bulk.send(ABCD)
+
+
+def rejecting(*odd_ones: str) -> Any:
+    """Rejects every item for the same fault, but takes the odd ones."""
+    kind = "strict_dynamic_mapping_exception"
+    return lambda ids: items({one: 201 if one in odd_ones else 400 for one in ids}, kind)
+
+
+@pytest.mark.wire
+def test_a_hundred_actions_all_rejected_alike_stop_the_station(node: FakeNode, bulk: Bulk) -> None:
+    node.script = [rejecting()]
+    with pytest.raises(IndexingError, match="all of 100 actions are rejected alike: strict_dyn"):
+        bulk.send([action(str(n)) for n in range(100)])
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize(("count", "odd_ones"), [(99, ()), (100, ("7",))])
+def test_fewer_rejections_or_one_that_is_taken_are_the_records_fault(
+    node: FakeNode, bulk: Bulk, count: int, odd_ones: tuple[str, ...]
+) -> None:
+    node.script = [rejecting(*odd_ones)]
+    outcomes = bulk.send([action(str(n)) for n in range(count)])
+    assert sum(one.fault is not None for one in outcomes) == count - len(odd_ones)
 
 
 @pytest.mark.wire

@@ -1,12 +1,10 @@
 """The client is made from the settings, and a command that cannot reach the node says so."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import SecretStr
 
-from indexer.client import asking, connect
-from stream.errors import UserError
+from indexer.client import asking, connect, shown
+from stream.errors import Backpressure, UserError
 from stream.settings import Settings
 from tests.indexer.fake_node import fake_node
 
@@ -22,15 +20,30 @@ def test_a_user_is_sent_as_basic_authentication() -> None:
         assert client._headers["authorization"] == "Basic dTpw"
 
 
-def test_a_missing_certificate_file_is_named() -> None:
-    settings = Settings(elasticsearch_ca_file=Path("/nowhere/ca.pem"))
-    with pytest.raises(UserError, match="there is no file /nowhere"):
-        connect(settings)
-
-
 def test_an_address_that_is_none_is_named() -> None:
-    with pytest.raises(UserError, match="EMOSTREAM_ELASTICSEARCH=nonsense"):
-        connect(Settings(elasticsearch="nonsense"))
+    with pytest.raises(UserError, match=r"EMOSTREAM_ELASTICSEARCH=http://nonsense: .*port"):
+        connect(Settings(elasticsearch="http://nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("address", "printed"),
+    [
+        ("http://h:9200", "http://h:9200"),
+        ("https://ann:hidden@h:9200/es", "https://h:9200/es"),
+        ("http://a:1,https://ann:hid,d/e@n@h:2,http://b:3", "http://a:1,https://h:2,http://b:3"),
+        ("ann:hidden@h:9200", "h:9200"),
+    ],
+)
+def test_an_address_is_printed_without_user_and_password(address: str, printed: str) -> None:
+    assert shown(address) == printed
+
+
+def test_an_error_of_a_command_names_the_address_without_a_password() -> None:
+    address = "http://ann:hidden@127.0.0.1:1"
+    settings = Settings.model_construct(**(Settings().model_dump() | {"elasticsearch": address}))
+    with pytest.raises(UserError) as error, asking(settings):
+        raise Backpressure("no")
+    assert str(error.value) == "Elasticsearch at http://127.0.0.1:1: no"
 
 
 @pytest.mark.wire

@@ -9,7 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from indexer import deletions, queries
-from indexer.bulk import Bulk
+from indexer.bulk import Bulk, IndexingError
 from indexer.client import connect
 from indexer.documents import document
 from indexer.sink import ElasticsearchSink
@@ -194,6 +194,41 @@ def test_a_deletion_of_unknown_month_finds_the_post_in_every_month(
 
 
 @pytest.mark.stack
+@pytest.mark.parametrize("created_at", [NOON, APRIL, None])
+def test_a_deletion_erases_in_every_month_whatever_time_it_names(
+    node: Elasticsearch, sink: ElasticsearchSink, created_at: Any
+) -> None:
+    """A post's time may have changed, and a text without one may be in two months."""
+    sink.write(items(classified("1")))
+    sink.write(items(classified("1", created_at=APRIL, observed_at=APRIL)))
+    sink.write(items(deletion("1", created_at=created_at)))
+    queries.refresh(node)
+    assert list(queries.all_documents(node)) == []
+    assert sink.counters.deleted == 2
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"index.default_pipeline": "gone"}, r"pipeline with id \[gone\] does not exist"),
+        ({"index.sort.field": "nope"}, r"unknown index sort field:\[nope\]"),
+    ],
+)
+def test_a_fault_of_the_cluster_stops_the_station_and_buries_nothing(
+    node: Elasticsearch, sink: ElasticsearchSink, broken: dict[str, str], said: str
+) -> None:
+    custom = "emotions-v1@custom"
+    node.cluster.put_component_template(name=custom, template={"settings": broken})
+    # Below a hundred posts, which would stop it for being rejected alike.
+    source, letters, run = station(sink, [classified(str(n)) for n in range(20)])
+    with pytest.raises(IndexingError, match=said):
+        run()
+    assert source.committed == 0
+    assert letters.letters == []
+
+
+@pytest.mark.stack
 def test_a_deletion_that_comes_first_keeps_the_post_out(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -324,3 +359,17 @@ def test_a_node_killed_in_mid_stream_and_restarted_misses_nothing(
     queries.refresh(node)
     ids = {hit["_id"] for hit in queries.all_documents(node)}
     assert ids == {f"x:{n}" for n in range(200) if n != 7}
+
+
+@pytest.mark.stack
+def test_one_batch_may_hold_posts_of_two_hundred_months(
+    node: Elasticsearch, sink: ElasticsearchSink
+) -> None:
+    months = [NOON.replace(year=2005 + n // 12, month=1 + n % 12, day=1) for n in range(200)]
+    records = [classified(f"m{n}", created_at=moment) for n, moment in enumerate(months)]
+    assert sink.write(items(*records)) == []
+    queries.refresh(node)
+    assert queries.count(node, {"match_all": {}}) == 200
+    assert sink.write(items(deletion("m7"))) == []
+    queries.refresh(node)
+    assert queries.count(node, {"match_all": {}}) == 199

@@ -49,6 +49,7 @@ def render(**changes: Any) -> str:
         "words": ["party", "sun"],
         "deletions": 2,
         "dead_letters": {"ingest: not JSON": 3, "indexer: N bytes": 1},
+        "foreign": 0,
         "colour": False,
     }
     return summary.render(**(facts | changes))
@@ -76,6 +77,13 @@ def test_the_summary_shows_every_number_once() -> None:
             "        3  ingest: not JSON",
             "        1  indexer: N bytes",
         ]
+    )
+
+
+def test_records_that_are_no_dead_letters_are_counted_apart() -> None:
+    assert "no dead letters" not in render()
+    assert render(foreign=3).splitlines()[-1] == (
+        "  on posts.dead-letter  3 records are no dead letters"
     )
 
 
@@ -107,6 +115,14 @@ def test_a_secret_stays_out_of_the_printed_queries() -> None:
     printed = summary.ready_queries(with_user, "joy")
     assert "hidden" not in printed
     assert '-u ann:"$EMOSTREAM_ELASTICSEARCH_PASSWORD"' in printed
+
+
+def test_a_password_in_the_address_stays_out_of_the_printed_queries() -> None:
+    address = "http://ann:hidden@127.0.0.1:9200"
+    settings = Settings.model_construct(**(Settings().model_dump() | {"elasticsearch": address}))
+    printed = summary.ready_queries(settings, "joy")
+    assert "hidden" not in printed
+    assert "http://127.0.0.1:9200/emotions/_search" in printed
 
 
 def asked(line: str) -> Any:

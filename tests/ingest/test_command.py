@@ -72,12 +72,16 @@ def test_the_time_of_texts_can_be_given() -> None:
         (["no/such/file.ndjson"], "error: no/such/file.ndjson: no such file or directory"),
         (["docs/decisions", "--dry-run"], "no file to replay"),
         (["-", "--report", "no/such/folder/a.json"], "its folder does not exist"),
-        (["-", "--rate", "-1"], "must be 0 or more"),
-        (["-", "--rate", "nan"], "must be 0 or more"),
-        (["-", "--limit", "0"], "must be 1 or more"),
-        (["-", "--at", "2026-11-14"], "has no time zone"),
-        (["-", "--platform", "My Diary"], "must be like"),
-        (["-", "--crawl", "a/b"], "must be like"),
+        (["-", "--rate", "-1"], "argument --rate: -1: must be a number of posts a second, 0 or"),
+        (["-", "--rate", "nan"], "argument --rate: nan: must be a number of posts a second"),
+        (["-", "--rate", "abc"], "argument --rate: abc: must be a number of posts a second"),
+        (["-", "--limit", "0"], "argument --limit: 0: must be a whole number, 1 or more"),
+        (["-", "--limit", "2.5"], "argument --limit: 2.5: must be a whole number, 1 or more"),
+        (["-", "--at", "2026-11-14"], "2026-11-14T20:00:00Z (it has no time zone)"),
+        (["-", "--at", "soon"], "argument --at: soon: must be a time with its zone"),
+        (["-", "--platform", "My Diary"], "argument --platform: My Diary: must be a letter and"),
+        (["-", "--language", "en_GB"], "argument --language: en_GB: must be a BCP 47 code"),
+        (["-", "--crawl", "a/b"], "argument --crawl: a/b: must be up to 64 of A-Z"),
         ([], "required: PATH"),
     ],
 )
@@ -142,3 +146,9 @@ def test_the_help_shows_every_option_and_examples() -> None:
         assert option in shown
     for option in ("--platform", "--limit", "--report", "--dry-run", "examples:"):
         assert option in shown
+
+
+def test_the_help_says_what_a_repeated_replay_adds() -> None:
+    shown = " ".join(replay("--help").stdout.decode().split())
+    assert "a repeated replay adds no posts: each replaces itself. Only texts and rows" in shown
+    assert "without a time take the time of the replay" in shown

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,49 @@ def test_a_pretty_printed_page_is_one_document(tmp_path: Path) -> None:
         assert found[1].original == b'{"id": "6"}'
         assert (found[1].source.file, found[1].source.line) == (f"{name}#/data/1", 2)
         assert found[1].reason == "text: Field required; created_at: Field required"
+
+
+POST = b'{"kind": "post", "platform": "x", "native_id": "7", "text": "a", "created_at": "%s"}'
+OWN = POST % b"2026-11-14T12:00:00Z"
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.json", "-", "a.txt"])
+def test_an_array_of_objects_is_a_page(name: str) -> None:
+    posts = posts_in(b"[" + b", ".join([TWEET, COMMENT, OWN]) + b"]\n" + TWEET, name)
+    assert [post.key for post in posts] == ["x:5", "youtube:Ug5", "x:7", "x:5"]
+
+
+@pytest.mark.parametrize("start", ["[", "[{"])
+def test_a_pretty_printed_array_is_a_page(start: str) -> None:
+    pretty = json.dumps([json.loads(TWEET), json.loads(COMMENT)], indent=1)
+    data = pretty.replace("[\n {", "[{", 1) if start == "[{" else pretty
+    assert data.split("\n")[0] == start
+    for name in ("a.json", "-"):
+        assert [post.key for post in posts_in(data.encode(), name)] == ["x:5", "youtube:Ug5"]
+
+
+def test_what_is_wrong_in_an_array_is_a_dead_letter_of_its_own_with_its_place() -> None:
+    envelope = b'{"data": {"id": "6"}, "includes": {}}'
+    page = b'{"data": [{"id": "6"}]}'
+    wrong = [b"{}", b"5", b"[{}]", b"null", POST % b"soon", envelope, page]
+    data = b"[" + b", ".join([TWEET, *wrong, TWEET]) + b"]"
+    found = letters(data)
+    place = "posts.ndjson#"
+    pointers = [letter.source.file.removeprefix(place) for letter in found if letter.source.file]
+    assert pointers == ["/1", "/2", "/3", "/4", "/5", "/6", "/7/data/0"]
+    assert [letter.original for letter in found] == [*wrong[:-1], b'{"id": "6"}']
+    assert [letter.reason for letter in found][1:4] == [
+        "a JSON number, not an object",
+        "a JSON array, not an object",
+        "a JSON null, not an object",
+    ]
+    assert len(read_all(data)) == len(found) + 2
+
+
+@pytest.mark.parametrize("line", [b"[]", b"[1, 2]", b'["a"]', b"[[" + TWEET + b"]]"])
+def test_an_array_of_anything_else_is_one_dead_letter(line: bytes) -> None:
+    (letter,) = letters(line)
+    assert (letter.original, letter.reason) == (line, "a JSON array, not an object")
 
 
 def test_a_json_file_of_lines_is_read_line_by_line() -> None:
@@ -187,13 +231,13 @@ def test_no_bytes_crash_the_reader_and_every_outcome_can_be_sent(
 
 
 def empty_page(line: bytes) -> bool:
-    """Says whether a line is a page without items, the one thing that is neither."""
+    """Says whether a line is a page without items (or pages), the one thing that is neither."""
     # At the very beginning of a file these mean something else than in its middle.
     if line.startswith((GZIP, BOM)):
         return False
     found = list(read([doubles.given(line)], sight))
     payload = None if found else json.loads(line)
-    return isinstance(payload, dict)
+    return isinstance(payload, dict | list)
 
 
 def test_a_post_from_a_file_carries_the_files_name() -> None:

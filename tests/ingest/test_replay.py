@@ -1,9 +1,10 @@
 """A replay's ids, times, rounds and speed."""
 
+import io
 import json
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,9 @@ from ingest.sending import Counts, Sender
 from stream.errors import UserError
 from stream.posts import Deletion
 from tests.ingest.doubles import NOW, MemoryDestination, SettableClock, given
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 CRAWL = "replay-20261120T120000-ab12"
 RUN = "20261120T120000-ab12"
@@ -96,8 +100,9 @@ def test_shifted_posts_have_ids_of_this_run_and_so_have_those_they_refer_to() ->
 
 
 def test_a_time_that_cannot_be_shifted_is_a_dead_letter() -> None:
-    far = b'{"id": "9", "text": "a", "created_at": "9999-12-31T00:00:00Z"}\n'
-    old = b'{"id": "8", "text": "a", "created_at": "0005-01-01T00:00:00Z"}\n'
+    post = b'{"kind": "post", "platform": "x", "native_id": "9", "text": "a",'
+    far = post + b'"created_at": "9999-12-30T00:00:00Z", "observed_at": "9999-12-30T00:00:00Z"}\n'
+    old = b'{"id": "8", "text": "a", "created_at": "2005-01-01T00:00:00Z"}\n'
     run = Run(given(old + far), shift_to_now=True)
     counts = run.go()
     assert (counts.posts, counts.dead_letters) == (1, 1)
@@ -203,6 +208,30 @@ def test_what_was_read_before_a_damaged_place_is_sent() -> None:
     with pytest.raises(UserError, match=r"a\.ndjson\.gz: cannot be read"):
         run.go()
     assert [post.native_id for post in run.destination.posts] == ["1", "2"]
+
+
+class Silent(io.RawIOBase):
+    """A pipe that has given its lines, stays open, and must not be asked for more."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        if not self._data:
+            raise AssertionError("a pipe would block here")
+        given, self._data = self._data, b""
+        memoryview(buffer)[: len(given)] = given
+        return len(given)
+
+
+def test_with_enough_sent_nothing_more_is_asked_of_a_pipe() -> None:
+    lines = tweet(1, 0) + b"broken\n" + tweet(2, 0)
+    pipe = Input("-", lambda: io.BufferedReader(Silent(lines), 1 << 16), again=False)
+    counts = Run(pipe, limit=2).go()
+    assert (counts.posts, counts.dead_letters) == (2, 1)
 
 
 def test_a_new_crawl_is_named_by_its_second() -> None:

@@ -87,6 +87,27 @@ def test_a_record_that_is_too_large_becomes_a_dead_letter() -> None:
     assert (sender.counts.posts, sender.counts.dead_letters) == (2, 1)
 
 
+def test_a_key_deleted_twice_is_one_deletion_even_where_its_post_was_sent() -> None:
+    deletion = {"kind": "deletion", "platform": "x", "deleted_at": "2026-11-15T00:00:00Z"}
+    ids = ("1", "2", "1")
+    lines = "\n".join(json.dumps({**deletion, "native_id": one}) for one in ids).encode()
+    deletions = [one for one in read([given(lines)], sight) if isinstance(one, Found)]
+    destination = MemoryDestination()
+    sender = Sender(destination, "c1", Event())
+    for one in (*found("1"), *deletions):
+        sender.add(one)
+    sender.flush()
+    sender.add(deletions[0])
+    sender.flush()
+    assert len(destination.records) == 5
+    assert (sender.counts.posts, sender.counts.unique_ids, sender.counts.repeated) == (1, 1, 0)
+    assert sender.counts.deletions == 2
+    sender.new_round()
+    sender.add(deletions[0])
+    sender.flush()
+    assert sender.counts.deletions == 3
+
+
 def test_repeated_ids_are_counted_within_a_round() -> None:
     sender = Sender(MemoryDestination(), "c1", Event())
     for one in found("1", "2", "1"):

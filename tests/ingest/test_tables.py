@@ -37,7 +37,23 @@ def test_rows_without_an_id_have_the_number_of_their_line() -> None:
 
 
 def test_an_empty_id_is_no_id() -> None:
-    assert told(posts_in(b"id,text\n,hm\n", "sets/a.csv")) == [("sets/a:2", "hm")]
+    assert told(posts_in(b"id,text\n,hm\n", "sets/a.csv")) == [("sets/a:line-2", "hm")]
+
+
+def test_rows_with_and_without_an_id_never_share_one() -> None:
+    ids = ["5", "line-7", "3#6", "", "3", "", "3", "3#8", ""]
+    data = "id,text\n" + "".join(f"{own_id},hm\n" for own_id in ids)
+    assert [post.native_id for post in posts_in(data.encode(), "sets/a.csv")] == [
+        "sets/a:5",
+        "sets/a:line-7",
+        "sets/a:3#6",
+        "sets/a:line-5",
+        "sets/a:3",
+        "sets/a:line-7#7",
+        "sets/a:3#8",
+        "sets/a:3#8#9",
+        "sets/a:line-10",
+    ]
 
 
 def test_a_csv_row_may_go_over_lines_and_hold_commas_and_quotes() -> None:

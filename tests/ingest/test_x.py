@@ -200,17 +200,38 @@ def test_a_refusal_names_the_field(change: dict[str, Any], reason: str) -> None:
     assert refused.reason == reason
 
 
+PROBLEM = "https://api.x.com/2/problems/operational-disconnect"
+
+
 @pytest.mark.parametrize(
     "payload",
     [
-        {"errors": [{"title": "operational-disconnect", "detail": "Come back later."}]},
-        {"title": "operational-disconnect", "detail": "Come back later.", "type": "about:blank"},
+        {"errors": [{"title": "Gone", "detail": "Come back later.", "type": PROBLEM}]},
+        {"title": "Gone", "detail": "Later.", "type": PROBLEM.replace("api.x.", "api.twitter.")},
+        {"errors": [{"message": "no type here"}], "title": "Gone", "type": PROBLEM},
+        {"errors": [], "type": PROBLEM},
+        {"errors": ["odd", {"type": 5}], "type": PROBLEM},
     ],
 )
-def test_an_error_of_the_stream_is_refused_with_its_reason(payload: dict[str, Any]) -> None:
-    assert outcomes(payload) == [
-        Refusal("an error of the X API, no post: operational-disconnect: Come back later.")
-    ]
+def test_an_error_of_the_api_is_refused_by_the_name_of_its_problem(payload: dict[str, Any]) -> None:
+    assert outcomes(payload) == [Refusal("an error of the X API, no post: operational-disconnect")]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "about:blank",
+        None,
+        5,
+        "https://my.example/2/problems/ann",
+        f"{PROBLEM} of Ann",
+        PROBLEM[:29],
+    ],
+)
+def test_the_words_of_an_error_are_not_quoted_as_they_may_be_anyones(kind: Any) -> None:
+    error = {"title": "dear diary", "detail": "private words", "type": kind}
+    for payload in (error, {"errors": [error]}):
+        assert outcomes(payload) == [Refusal("an error of the X API, no post")]
 
 
 def test_data_that_is_no_object_is_refused() -> None:

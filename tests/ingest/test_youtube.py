@@ -151,9 +151,10 @@ def test_a_name_that_is_no_handle_is_a_display_name_only() -> None:
     ("payload", "reason"),
     [
         (
-            {"error": {"code": 403, "message": "The quota is spent."}},
-            "an error of the YouTube API, no post: The quota is spent.",
+            {"error": {"code": 403, "message": "Spent.", "errors": [{"reason": "quotaExceeded"}]}},
+            "an error of the YouTube API, no post: 403 quotaExceeded",
         ),
+        ({"error": {"reason": "quotaExceeded"}}, "an error of the YouTube API, no post: quotaExc"),
         ({"kind": "youtube#video", "id": "v"}, "kind: no YouTube resource with comments"),
         ({"kind": "youtube#commentListResponse", "items": 3}, "items: must be a list"),
         (comment(textOriginal="", textDisplay=" "), "text: is empty"),
@@ -165,3 +166,16 @@ def test_a_refusal_says_why(payload: dict[str, Any], reason: str) -> None:
     (refused,) = outcomes(payload)
     assert isinstance(refused, Refusal)
     assert refused.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "private words"},
+        {"code": "private words", "reason": "x" * 65, "message": "private words"},
+        {"code": True, "errors": [{"reason": ["private"]}]},
+        {"errors": "private"},
+    ],
+)
+def test_the_words_of_an_error_are_not_quoted_as_they_may_be_anyones(error: dict[str, Any]) -> None:
+    assert outcomes({"error": error}) == [Refusal("an error of the YouTube API, no post")]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from stack import locks
@@ -43,3 +44,22 @@ def test_the_owner_is_known_only_while_the_lock_is_held(tmp_path: Path) -> None:
 
 def test_a_lock_nobody_ever_took_is_not_held(tmp_path: Path) -> None:
     assert not locks.is_held(tmp_path / "kafka.lock")
+
+
+def test_looking_at_a_lock_never_keeps_anybody_from_taking_it(tmp_path: Path) -> None:
+    path, done = tmp_path / "lock", threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            locks.is_held(path)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        for _ in range(500):
+            descriptor = locks.take(path)
+            assert descriptor is not None
+            os.close(descriptor)
+    finally:
+        done.set()
+        watcher.join()

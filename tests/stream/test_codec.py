@@ -75,7 +75,7 @@ def test_times_are_kept_in_utc() -> None:
         (line(platform="Twitter!"), "platform"),
         (line(native_id=""), "native_id"),
         (line(schema_version=2), "schema_version"),
-        (line(mood="fine"), "mood"),
+        (line(mood="fine"), "a field we do not know"),
         (line(counts={"likes": -1}), "counts.likes"),
     ],
 )
@@ -93,6 +93,8 @@ def test_what_is_no_record_is_refused_and_the_field_is_named(
         b'{"kind": "secret words"}',
         line(counts="secret words"),
         line(language="secret words" * 10),
+        line(**{"secret words": 1}),
+        line(counts={"secret words": 1}),
     ],
 )
 def test_a_reason_never_quotes_the_record(value: bytes) -> None:

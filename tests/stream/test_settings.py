@@ -38,7 +38,17 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_stack(
 
 @pytest.mark.parametrize(
     ("content", "named"),
-    [("batch_records = 0", "batch_records"), ("kafak = 'x'", "kafak"), ("kafka =", "not TOML")],
+    [
+        ("batch_records = 0", "batch_records"),
+        ("kafak = 'x'", "kafak"),
+        ("kafka =", "not TOML"),
+        ("kafka = 'host:abc'", "kafka: .*host:port"),
+        ("kafka = 'host:99999'", "kafka: .*host:port"),
+        ("kafka = 'host'", "kafka: .*host:port"),
+        ("elasticsearch = 'localhost'", "elasticsearch: .*http://host:port"),
+        ("kafka_security_protocol = 'SASL_SSL'", "kafka_sasl_mechanism"),
+        ("kafka_ca_file = 'nowhere.pem'", "nowhere.pem"),
+    ],
 )
 def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, content: str, named: str) -> None:
     (tmp_path / "emostream.toml").write_text(content)
@@ -79,3 +89,25 @@ def test_every_setting_is_documented() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     for variable in [variable for variable, _, _ in described(Settings())] + sorted(STACK_ONLY):
         assert f"`{variable}`" in page
+
+
+def test_a_password_in_an_address_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EMOSTREAM_ELASTICSEARCH", "http://elastic:hunter2@localhost:9200")
+    with pytest.raises(UserError, match="elasticsearch_password") as error:
+        load_settings()
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_settings_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOSTREAM_SETTINGS", "/nowhere/emostream.toml")
+    with pytest.raises(UserError, match="there is no file /nowhere"):
+        load_settings()
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAFKA", "MODEL", "ELASTICSEARCH", "BATCH_RECORDS"):
+        monkeypatch.setenv(f"EMOSTREAM_{name}", "")
+    assert load_settings() == Settings()
+    assert load_settings().model is None

@@ -1,10 +1,12 @@
 """The loop keeps its promise: nothing lost, and nothing committed before it is written."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Event
 
 import pytest
 
+from stream.codec import encode
 from stream.errors import Backpressure, InvalidRecord
 from stream.metrics import Counters
 from stream.records import Item
@@ -116,3 +118,14 @@ def test_dead_letters_that_cannot_be_written_hold_the_batch_back() -> None:
     drive(source, MemorySink[str](), letters)
     assert len(letters.letters) == 1
     assert source.committed == 1
+
+
+@pytest.mark.parametrize("crawl", [b"", b"c" * 600, b"\xff"])
+def test_no_header_or_key_can_make_a_dead_letter_that_cannot_be_kept(crawl: bytes) -> None:
+    letters = MemoryDeadLetters()
+    headers = (("crawl", crawl), *((f"h{n}", b"\xff" * 100_000) for n in range(50)))
+    source = MemorySource([b"bad"], Event(), headers=headers)
+    source.records = [replace(one, key=b"\xff" * 900_000) for one in source.records]
+    drive(source, MemorySink[str](), letters)
+    assert len(letters.letters) == 1
+    assert len(encode(letters.letters[0])) < 100_000
