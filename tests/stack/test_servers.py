@@ -91,7 +91,7 @@ def test_a_stack_keeps_its_data_through_down_kill_and_a_start_without_network(
     write_both(stack)
     ports = report(command_line.directory)
     again = command_line.succeed("up", "--procfile", "Procfile")
-    assert again.startswith("already up\n")
+    assert again.startswith("the servers are already up\n")
     pids = family(command_line)
     assert len(pids) >= 6
     note = command_line.folder / "addresses"
@@ -121,9 +121,15 @@ def test_a_stack_keeps_its_data_through_down_kill_and_a_start_without_network(
         ("elasticsearch", True),
     ]
     assert "Kafka Server started" in command_line.succeed("logs", "kafka", "-n", "500")
+    (command_line.folder / "Procfile").write_text("bad: exit 3\ngood: sleep 1000\n")
+    half = command_line("up", "--procfile", "Procfile")
+    assert half.returncode == 1
+    assert half.stdout.endswith("running        good\n")
+    assert half.stderr.startswith("stack: bad ended with code 3 and is tried again: ")
     pids = command_line.running_pids()
     command_line.succeed("down", "--wipe")
     all_gone(pids)
+    assert "there was no data to delete" in command_line.succeed("down", "--wipe")
     assert list(command_line.directory.path.iterdir()) == []
 
 
