@@ -105,10 +105,10 @@ def fit_scale(logits: Tensor, targets: Tensor, *, several: bool, ridge: float = 
         else:
             fit = functional.cross_entropy(moved, targets.argmax(1), weight=balance)
         total = fit + ridge * bias.square().mean()
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         return total
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    optimiser.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
     return Scale(
         round(float((-log_scale.detach()).exp()), 6), tuple(round(b, 6) for b in bias.tolist())
     )

@@ -184,7 +184,7 @@ def _text(line: bytes, form: Format) -> str:
     text = content.get("text")
     if not isinstance(text, str):
         reason = "no text" if text is None else "its text is no string"
-        raise ValueError(reason)  # noqa: TRY004
+        raise ValueError(reason)  # noqa: TRY004 - as above
     return text
 
 

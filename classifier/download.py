@@ -128,7 +128,7 @@ def _transfer(url: str, partial: Path, file: DataFile, timeout: float, bar: "tqd
     if have:
         headers["Range"] = f"bytes={have}-"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - declared, or the user's
-    with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - as above
         if have and answer.status != http.client.PARTIAL_CONTENT:
             have = 0  # the server sends the whole file again
             bar.reset(file.size)

@@ -107,7 +107,7 @@ def pretrain(
                 )
                 loss = model.loss(around, centre, negative, config.negative_weight)
                 optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
                 optimiser.step()
                 done += 1
                 bar.update()

@@ -213,7 +213,7 @@ def _epoch(
             loss = loss + weight * _loss(head, logits, targets, importance[head])
         for optimiser in optimisers:
             optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         for optimiser in optimisers:
             optimiser.step()
         total += float(loss.detach())

@@ -37,7 +37,7 @@ class _Channel(Payload):
 
 class _CommentSnippet(Payload):
     textOriginal: str | None = None  # noqa: N815 - the platform's own names
-    textDisplay: str | None = None  # noqa: N815
+    textDisplay: str | None = None  # noqa: N815 - as above
     authorDisplayName: str | None = None  # noqa: N815
     authorChannelId: _Channel = _Channel()  # noqa: N815
     videoId: Id | None = None  # noqa: N815
