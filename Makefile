@@ -35,6 +35,12 @@ demo: setup  ## sample posts through Kafka, the classifier and Elasticsearch, th
 up: setup  ## servers and stations in the background, with a looping replay; `make down` stops them
 	$(PY) -m stack up --procfile Procfile
 
+train: setup  ## from public data to a measured model in runs/made (hours; goes on where it stopped)
+	@$(PY) -m pip install --quiet -c constraints.txt -e '.[teacher,lab]'
+	$(PY) -m classifier download
+	EMOSTREAM_THREADS=$$(nproc) $(PY) -m classifier train --run runs/made --resume
+	$(PY) -m classifier evaluate runs/made
+
 down:  ## stop servers and stations; their data stays
 	@if test -x $(PY); then $(PY) -m stack down; else echo "nothing is installed, so nothing runs"; fi
 
@@ -52,4 +58,4 @@ format: setup  ## write: format and mend what can be mended
 	$(PY) -m ruff format .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint format
+.PHONY: help setup demo up train down test lint format

@@ -1,11 +1,15 @@
 """python -m classifier: from public data to a model, and from texts to emotions.
 
 download   fetch the public data sets            into EMOSTREAM_DATA_DIR
+teach      fine-tune a transformer, the teacher  into RUN
+label      ask the teacher about many texts      into FOLDER
 pretrain   words to an embedding (CBOW)          into RUN
-train      an embedding and labels to a model    into RUN/artifact
+train      all of these to a model               into RUN/artifact
 evaluate   measure a model on the test splits    into its metrics.json and MODEL_CARD.md
 promote    make a run's model the shipped one    into classifier/artifacts
 classify   label lines of text from a file or a pipe
+bench      measure how fast a model is           into docs/
+robustness measure a model on hurt texts         into its robustness.json
 run        the station: posts.collected to posts.classified
 """
 
@@ -51,6 +55,28 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(call=_download)
 
     one = commands.add_parser(
+        "teach",
+        help="fine-tune the teacher, a small transformer",
+        description="Fine-tunes a sentence encoder on the train splits of every head. It takes an"
+        " hour on two cores (EMOSTREAM_THREADS=2) and a checkpoint every few minutes. Needs the"
+        " extra: pip install -e '.[teacher]'.",
+    )
+    _add_run(one)
+    one.add_argument("--seed", type=int, help="start of every random number")
+    one.set_defaults(call=_teach)
+
+    one = commands.add_parser(
+        "label",
+        help="let the teacher label texts, the soft labels",
+        description="Labels the texts of the train splits, then those of the unlabelled corpora of"
+        " the data folder, 300 to 400 a second on two cores. Parts that are there are kept.",
+    )
+    one.add_argument("folder", metavar="FOLDER", type=Path, help="where the soft labels go")
+    one.add_argument("--teacher", metavar="RUN", type=Path, required=True, help="a taught teacher")
+    one.add_argument("--texts", type=int, help="how many texts at most")
+    one.set_defaults(call=_label)
+
+    one = commands.add_parser(
         "pretrain",
         help="train the embedding on plain text (CBOW)",
         description="Builds the vocabulary and trains an embedding of its words with CBOW and"
@@ -58,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_run(one)
     _add_shape(one)
+    one.add_argument(
+        "--soft", metavar="FOLDER", type=Path, help="soft labels; their texts are read too"
+    )
     one.add_argument(
         "--corpus",
         metavar="FILE",
@@ -71,16 +100,18 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser(
         "train",
         help="train a model and write its artifact to RUN/artifact",
-        description="Trains both heads together, fits temperature, biases and thresholds on the"
-        " dev splits, and writes the artifact. Pre-trains first, into RUN/embedding, unless"
-        " --embedding names a pre-training run.",
+        description="Trains every head on the one embedding, fits scales and thresholds on the dev"
+        " splits, and writes the artifact. What is missing is made first: RUN/teacher, RUN/soft"
+        " and RUN/embedding. An interrupted run goes on with --resume.",
     )
     _add_run(one)
     _add_shape(one)
     one.add_argument("--embedding", metavar="RUN", type=Path, help="a finished pre-training run")
+    one.add_argument("--soft", metavar="FOLDER", type=Path, help="soft labels made before")
+    one.add_argument("--no-teacher", action="store_true", help="learn from raters' labels alone")
+    one.add_argument("--texts", type=int, help="how many texts the teacher labels at most")
     one.add_argument("--hidden", type=int, help="width of the hidden layer")
-    one.add_argument("--members", type=int, help="models that are trained and joined into one")
-    one.add_argument("--name", default="emotion-cbow-1", help="the artifact's name")
+    one.add_argument("--name", default="emotion-cbow-2", help="the artifact's name")
     one.set_defaults(call=_train)
 
     one = commands.add_parser(
@@ -112,7 +143,39 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--format", choices=("auto", "lines", "ndjson"), default="auto", help="default: auto"
     )
+    one.add_argument(
+        "--explain",
+        action="store_true",
+        help="for people: each text, its labels, and what each token adds to their logits",
+    )
+    one.add_argument(
+        "--json", action="store_true", help="with --explain: as JSON, in a field `explanation`"
+    )
     one.set_defaults(call=_classify)
+
+    one = commands.add_parser(
+        "bench",
+        help="measure how fast the classifier is",
+        description="Measures a model on one core, from text to labels and stage by stage, and"
+        " writes bench-classifier.json and bench-classifier.md. Without --texts it reads the dev"
+        " splits in the data folder.",
+    )
+    _add_model(one)
+    one.add_argument("--texts", metavar="FILE", type=Path, help="a text a line")
+    one.add_argument("--repeat", type=int, default=7, help="rounds; the median counts (default: 7)")
+    one.add_argument(
+        "--out", metavar="FOLDER", type=Path, default=Path("docs"), help="default: docs"
+    )
+    one.set_defaults(call=_bench)
+
+    one = commands.add_parser(
+        "robustness",
+        help="measure a model on texts with typos, odd signs and lengths",
+        description="Changes the texts of the dev splits in many ways, measures the model on them,"
+        " writes robustness.json into the artifact and prints the table.",
+    )
+    _add_model(one)
+    one.set_defaults(call=_robustness)
 
     one = commands.add_parser(
         "run",
@@ -122,6 +185,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.set_defaults(call=_run)
     return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        metavar="RUN",
+        nargs="?",
+        type=Path,
+        help="a run, or an artifact folder (default: EMOSTREAM_MODEL, else the shipped one)",
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -140,13 +213,45 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
 
 
 def _download(arguments: argparse.Namespace) -> int:
+    from classifier import heads
     from classifier.datasets import DATA_SETS
-    from classifier.download import download
+    from classifier.download import download, not_fetched
 
     folder = load_settings().data_dir
     files = [file for data_set in DATA_SETS for file in data_set.files]
-    fetched = download(files, folder, arguments.mirror)
-    print(f"{len(files)} files in {folder}, {len(fetched)} of them fetched now")
+    outcome = download(files, folder, arguments.mirror)
+    there = sum((folder / file.path).exists() for file in files)
+    for line in [*outcome.refused, *not_fetched(folder)]:
+        print(line, file=sys.stderr)
+    if heads.REQUIRED not in heads.trainable(folder):
+        raise UserError(f"nothing can be trained from {folder}; {heads.left_out(folder)}")
+    counts = f"{there} of {len(files)} files in {folder}, {len(outcome.fetched)} fetched now"
+    print("; ".join(filter(None, [counts, heads.left_out(folder)])))
+    return 0
+
+
+def _teach(arguments: argparse.Namespace) -> int:
+    _prepare_torch()
+    from classifier import making
+    from classifier.teacher import TeacherConfig
+
+    run = _run_folder(arguments)
+    config = replace(TeacherConfig(), **_given(arguments, "seed"))
+    making.teach(load_settings().data_dir, run, config, resume=arguments.resume)
+    print(f"teacher in {run}; next: python -m classifier label FOLDER --teacher {run}")
+    return 0
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    _prepare_torch()
+    from classifier import making
+
+    limit = _given(arguments, "texts").get("texts", making.SOFT_TEXTS)
+    count = making.label(load_settings().data_dir, arguments.teacher, arguments.folder, limit)
+    print(
+        f"{count} texts in {arguments.folder};"
+        f" next: python -m classifier train --soft {arguments.folder}"
+    )
     return 0
 
 
@@ -158,7 +263,12 @@ def _pretrain(arguments: argparse.Namespace) -> int:
     config = replace(PretrainConfig(), **_given(arguments, "seed", "epochs", "dim"))
     run = _run_folder(arguments)
     making.pretrain(
-        load_settings().data_dir, run, config, arguments.corpus, resume=arguments.resume
+        load_settings().data_dir,
+        run,
+        config,
+        arguments.soft,
+        arguments.corpus,
+        resume=arguments.resume,
     )
     print(f"embedding in {run}; next: python -m classifier train --embedding {run}")
     return 0
@@ -166,22 +276,23 @@ def _pretrain(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     _prepare_torch()
-    from classifier import checkpoint, making
-    from classifier.embedding import PretrainConfig
+    from classifier import heads, making
     from classifier.training import TrainConfig
 
-    config = replace(
-        TrainConfig(), **_given(arguments, "seed", "epochs", "dim", "hidden", "members")
-    )
+    config = replace(TrainConfig(), **_given(arguments, "seed", "epochs", "dim", "hidden"))
     run, data = _run_folder(arguments), load_settings().data_dir
-    embedding = arguments.embedding or run / "embedding"
-    if not arguments.embedding and not making.has_embedding(embedding):
-        first = replace(PretrainConfig(), **_given(arguments, "seed", "dim"))
-        begun = arguments.resume and checkpoint.exists(embedding)
-        making.pretrain(data, embedding, first, resume=begun)
+    if line := heads.left_out(data):
+        print(line, file=sys.stderr)
+    soft = arguments.soft
+    if soft is None and not arguments.no_teacher:
+        limit = _given(arguments, "texts").get("texts", making.SOFT_TEXTS)
+        soft = making.prepare_soft(data, run, limit, resume=arguments.resume)
+    embedding = arguments.embedding or making.prepare_embedding(
+        data, run, soft, config, resume=arguments.resume
+    )
     command = " ".join(["python -m classifier", *sys.argv[1:]])
     made = making.train(
-        data, run, config, embedding, arguments.name, command, resume=arguments.resume
+        data, run, config, embedding, soft, arguments.name, command, resume=arguments.resume
     )
     print(f"{made.model} in {run / 'artifact'}; next: python -m classifier evaluate {run}")
     return 0
@@ -214,11 +325,43 @@ def _classify(arguments: argparse.Namespace) -> int:
     path = None if arguments.file == "-" else Path(arguments.file)
     if path is not None and path.is_dir():
         raise UserError(f"{path} is a folder; name a file, or - for standard input")
-    from classifier import classify
+    if arguments.json and not arguments.explain:
+        raise UserError("--json needs --explain: without it the output is JSON already")
+    from classifier import classify, reasons
     from classifier.predictor import Predictor
 
     predictor = Predictor.load(threads=load_settings().threads)
-    return classify.run(predictor, path, arguments.format)
+    write = None
+    if arguments.explain:
+        write = reasons.as_json(predictor) if arguments.json else reasons.as_text(predictor)
+    return classify.run(predictor, path, arguments.format, write)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    _given(arguments, "repeat")
+    from classifier import bench, readers
+
+    if arguments.texts is not None:
+        texts = tuple(readers.lines(arguments.texts))
+    else:
+        data = load_settings().data_dir
+        texts = readers.goemotions(data, "dev").texts + readers.sentiment(data, "dev").texts
+    command = " ".join(["python -m classifier", *sys.argv[1:]])
+    measured = bench.bench(_model_of(arguments.folder), texts, arguments.repeat, command)
+    paths = bench.write(measured, arguments.out)
+    print(bench.markdown(measured) + f"\nwritten to {' and '.join(map(str, paths))}")
+    return 0
+
+
+def _robustness(arguments: argparse.Namespace) -> int:
+    from classifier import robustness
+    from classifier.predictor import Predictor
+
+    folder = _model_of(arguments.folder)
+    measured = robustness.measure(Predictor.load(folder), load_settings().data_dir)
+    path = robustness.write(measured, folder)
+    print(robustness.markdown(measured) + f"\nwritten to {path}")
+    return 0
 
 
 def _run(_arguments: argparse.Namespace) -> int:
@@ -251,6 +394,13 @@ def _run_folder(arguments: argparse.Namespace) -> Path:
         raise UserError("--resume needs --run RUN: the folder of the run to continue")
     run: Path = arguments.run or RUNS / time.strftime("%Y%m%d-%H%M%S")
     return run
+
+
+def _model_of(folder: Path | None) -> Path:
+    """The artifact that a command measures: the given one, the setting's, or the shipped one."""
+    from classifier import artifact
+
+    return _artifact_of(folder) if folder else load_settings().model or artifact.SHIPPED
 
 
 def _artifact_of(folder: Path) -> Path:

@@ -7,6 +7,7 @@ model.safetensors  the tensors of `classifier.network`
 calibration.json   temperature, biases, thresholds
 metrics.json       what `evaluate` measured
 MODEL_CARD.md      the same for people
+plots/             and drawn
 manifest.json      size and SHA-256 of each of the others
 """
 
@@ -22,14 +23,14 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from classifier.calibration import Calibration
-from classifier.labels import EMOTIONS, LABEL_SETS
+from classifier.heads import HEADS
 from classifier.model import ModelConfig
 from classifier.network import Network, shapes, unpack_tensors
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
 
-FORMAT = 1
-SHIPPED = Path(__file__).parent / "artifacts" / "emotion-cbow-1"
+FORMAT = 2
+SHIPPED = Path(__file__).parent / "artifacts" / "emotion-cbow-2"
 MEND = (
     "restore the folder (git checkout classifier/artifacts, or python -m classifier promote RUN),"
     " or name another in EMOSTREAM_MODEL"
@@ -80,8 +81,8 @@ class Artifact:
         return f"{self.name}@{self.fingerprint}"
 
     def network(self) -> Network:
-        """The network its tensors make."""
-        return unpack_tensors(self.tensors, {name: len(s) for name, s in LABEL_SETS.items()})
+        """The network its tensors make, with every head."""
+        return unpack_tensors(self.tensors)
 
 
 def save(folder: Path, artifact: Artifact) -> Artifact:
@@ -89,11 +90,11 @@ def save(folder: Path, artifact: Artifact) -> Artifact:
     folder.mkdir(parents=True, exist_ok=True)
     layout = Layout(folder)
     _write_json(layout["config.json"], {"format": FORMAT, "name": artifact.name, **artifact.config})
-    _write_json(layout["labels.json"], {name: list(s) for name, s in LABEL_SETS.items()})
+    _write_json(layout["labels.json"], {name: list(h.labels) for name, h in HEADS.items()})
     artifact.vocabulary.save(layout["vocabulary.txt"])
     tensors = {name: tensor.contiguous() for name, tensor in artifact.tensors.items()}
     layout["model.safetensors"].write_bytes(save_tensors(tensors))
-    _write_json(layout["calibration.json"], artifact.calibration.to_json(EMOTIONS))
+    _write_json(layout["calibration.json"], artifact.calibration.to_json())
     return replace(artifact, fingerprint=_fingerprint(write_manifest(folder)))
 
 
@@ -101,7 +102,8 @@ def write_manifest(folder: Path) -> dict[str, Any]:
     """Writes size and SHA-256 of the files that are there."""
     layout = Layout(folder)
     files = {}
-    for name in (*Layout.WEIGHTY, *Layout.REPORTS):
+    plots = sorted(f"plots/{path.name}" for path in folder.glob("plots/*.png"))
+    for name in (*Layout.WEIGHTY, *Layout.REPORTS, *plots):
         if layout[name].exists():
             content = layout[name].read_bytes()
             files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -118,7 +120,7 @@ def load(folder: Path) -> Artifact:
     layout = Layout(folder)
     files = _checked_files(layout)
     labels = _read_json(layout["labels.json"])
-    declared = {name: list(label_set) for name, label_set in LABEL_SETS.items()}
+    declared = {name: list(head.labels) for name, head in HEADS.items()}
     if labels != declared:
         raise ArtifactError(
             layout["labels.json"],
@@ -144,7 +146,8 @@ def _checked_files(layout: Layout) -> dict[str, Any]:
         if name not in files:
             raise ArtifactError(layout.manifest, f"an entry for {name}", "none")
     for name, promised in files.items():
-        path = layout[Path(name).name]
+        place = Path(name)
+        path = layout[f"plots/{place.name}" if place.parent.name == "plots" else place.name]
         content = _bytes(path)
         size, sha256 = promised["bytes"], promised["sha256"]
         if len(content) != size:
@@ -163,8 +166,8 @@ def _model_config(path: Path, config: dict[str, Any]) -> ModelConfig:
         config.get("name"), str
     ):
         raise ArtifactError(path, "name, vocabulary, dim and hidden", "other content")
-    heads = {name: len(label_set) for name, label_set in LABEL_SETS.items()}
-    return ModelConfig(config["vocabulary"], config["dim"], config["hidden"], heads)
+    labels = sum(len(head.labels) for head in HEADS.values())
+    return ModelConfig(config["vocabulary"], config["dim"], config["hidden"], labels)
 
 
 def _vocabulary(path: Path, shape: ModelConfig) -> Vocabulary:
@@ -196,16 +199,9 @@ def _tensors(path: Path, shape: ModelConfig) -> dict[str, Tensor]:
 
 def _calibration(path: Path) -> Calibration:
     try:
-        calibration = Calibration.from_json(_read_json(path), EMOTIONS)
+        return Calibration.from_json(_read_json(path))
     except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(path, "temperature, bias and thresholds", str(error)) from None
-    for scale, label_set in (
-        (calibration.emotion, EMOTIONS),
-        (calibration.polarity, LABEL_SETS["polarity"]),
-    ):
-        if len(scale.bias) != len(label_set) or not scale.temperature > 0:
-            raise ArtifactError(path, f"{len(label_set)} biases", f"{len(scale.bias)}")
-    return calibration
+        raise ArtifactError(path, "a scale and thresholds of each head", str(error)) from None
 
 
 def _difference(found: dict[str, Any], declared: dict[str, list[str]]) -> str:

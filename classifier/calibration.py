@@ -1,22 +1,23 @@
 """From logits to probabilities and labels: fitted on development data, never on test data.
 
 Training weighs rare labels up, so raw outputs overstate them. One temperature for a head and one
-bias for each label mend that; a threshold for each label then decides, where its F1 is best.
+bias for each label make the probabilities honest: fitted by plain likelihood. What is decided from
+them is another matter: thresholds for each label, placed where the official measure is best.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-BELIEF = 80.0
-"""Chosen on dev by `crossed_macro_f1`; docs/experiments.md, section 11."""
+from classifier.heads import HEADS
+from classifier.thresholds import ROUNDING, fit_polarity, fit_precise, fit_thresholds
 
-ROUNDING = 10_000
-"""Probabilities are given, and compared with thresholds, in steps of 1 / 10,000."""
+Choice = Literal["balanced", "precise"]
+"""Which thresholds decide: those of the best F1 (balanced), or of PRECISION (precise)."""
 
 
 @dataclass(frozen=True)
@@ -32,45 +33,92 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class HeadCalibration:
+    """What stands between one head's logits and its answers.
+
+    Of the heads that give a text one label only polarity has thresholds (`thresholds.polarities`);
+    any other answers with its likeliest label, and has none.
+    """
+
+    scale: Scale
+    thresholds: tuple[float, ...] = ()  # balanced
+    precise: tuple[float, ...] = ()
+
+    def chosen(self, choice: Choice) -> tuple[float, ...]:
+        """The thresholds that a setting selects."""
+        return self.precise if choice == "precise" else self.thresholds
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What stands between an artifact's logits and its answers."""
 
-    emotion: Scale
-    polarity: Scale
-    thresholds: tuple[float, ...]  # of the emotions
+    heads: Mapping[str, HeadCalibration] = field(default_factory=dict)
 
-    def probabilities(self, logits: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Probabilities of emotions (texts, 28) and polarities (texts, 3), rounded."""
-        emotions = torch.sigmoid(self.emotion.apply(logits["emotion"]))
-        polarities = torch.softmax(self.polarity.apply(logits["polarity"]), 1)
-        return rounded(emotions), rounded(polarities)
+    def probabilities(self, logits: Tensor, columns: Mapping[str, slice]) -> dict[str, Tensor]:
+        """Head to probabilities, (texts, labels of the head), float64, rounded.
 
-    def to_json(self, labels: tuple[str, ...]) -> dict[str, Any]:
-        """The content of calibration.json; thresholds are given by label."""
-        return {
-            "emotion": {
-                "temperature": self.emotion.temperature,
-                "bias": list(self.emotion.bias),
-                "thresholds": dict(zip(labels, self.thresholds, strict=True)),
-            },
-            "polarity": {
-                "temperature": self.polarity.temperature,
-                "bias": list(self.polarity.bias),
-            },
-        }
+        Args:
+            logits: of several heads side by side, (texts, labels of all of them).
+            columns: where each of them is; one that was not fitted, for want of texts, is left out.
+        """
+        found = {}
+        for name, where in columns.items():
+            if name not in self.heads:
+                continue
+            moved = self.heads[name].scale.apply(logits[:, where].double())
+            found[name] = rounded(
+                torch.sigmoid(moved) if HEADS[name].several else torch.softmax(moved, 1)
+            )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of calibration.json; biases and thresholds are given by label."""
+        return {name: _head_to_json(name, head) for name, head in self.heads.items()}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any], labels: tuple[str, ...]) -> "Calibration":
-        """Reads what `to_json` gave; raises KeyError, TypeError or ValueError."""
-        emotion, polarity = content["emotion"], content["polarity"]
-        thresholds = emotion["thresholds"]
-        if tuple(thresholds) != labels:
-            raise ValueError("the thresholds are not those of the labels, in their order")
-        return cls(
-            Scale(float(emotion["temperature"]), tuple(map(float, emotion["bias"]))),
-            Scale(float(polarity["temperature"]), tuple(map(float, polarity["bias"]))),
-            tuple(float(each) for each in thresholds.values()),
-        )
+    def from_json(cls, content: Mapping[str, Any]) -> "Calibration":
+        """Reads what `to_json` gave; raises KeyError, TypeError or ValueError naming the head."""
+        return cls({name: _head_from_json(name, head) for name, head in content.items()})
+
+
+def _head_to_json(name: str, head: HeadCalibration) -> dict[str, Any]:
+    labels = HEADS[name].labels
+    content: dict[str, Any] = {
+        "temperature": head.scale.temperature,
+        "bias": dict(zip(labels, head.scale.bias, strict=True)),
+    }
+    if head.thresholds:
+        content["thresholds"] = dict(zip(labels, head.thresholds, strict=True))
+        content["precise"] = dict(zip(labels, head.precise, strict=True))
+    return content
+
+
+def _head_from_json(name: str, content: Mapping[str, Any]) -> HeadCalibration:
+    if name not in HEADS:
+        raise ValueError(f"{name} is no head")
+    temperature = float(content["temperature"])
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"{name}: the temperature must be above 0")
+    wanted = _has_thresholds(name)
+    return HeadCalibration(
+        Scale(temperature, _by_label(name, "bias", content["bias"])),
+        _by_label(name, "thresholds", content["thresholds"]) if wanted else (),
+        _by_label(name, "precise", content["precise"]) if wanted else (),
+    )
+
+
+def _by_label(name: str, what: str, values: Mapping[str, Any]) -> tuple[float, ...]:
+    if tuple(values) != HEADS[name].labels:
+        raise ValueError(f"{name}: {what} are not those of its labels, in their order")
+    numbers = tuple(float(each) for each in values.values())
+    if not all(-float("inf") < each < float("inf") for each in numbers):
+        raise ValueError(f"{name}: {what} must be finite numbers")
+    return numbers
+
+
+def _has_thresholds(name: str) -> bool:
+    return HEADS[name].several or name == "polarity"
 
 
 def rounded(probabilities: Tensor) -> Tensor:
@@ -78,33 +126,82 @@ def rounded(probabilities: Tensor) -> Tensor:
     return (probabilities.double() * ROUNDING).round() / ROUNDING
 
 
-def fit_scale(logits: Tensor, targets: Tensor, *, several: bool, ridge: float = 1e-3) -> Scale:
-    """Fits temperature and biases by likelihood.
+def fit(
+    logits: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
+    frequencies: Mapping[str, Sequence[float]] | None = None,
+) -> Calibration:
+    """Fits every head on its development texts.
 
-    Of one label out of several every class counts alike, however frequent: a stream's own
-    frequencies are not those of the data.
+    Args:
+        logits: head to (texts, labels of the head).
+        targets: head to the same shape, 0 or 1.
+        frequencies: head to the share of texts that bear each label, where the development texts
+            were drawn otherwise: they then count so that these shares come out.
+    """
+    heads = {}
+    for name, head_logits in logits.items():
+        right = targets[name].double()
+        several = HEADS[name].several
+        weights = None
+        if frequencies and name in frequencies:
+            weights = importance(right, frequencies[name])
+        scale = fit_scale(head_logits, right, several=several, weights=weights)
+        heads[name] = HeadCalibration(scale)
+        one = Calibration(heads).probabilities(head_logits, {name: slice(None)})[name]
+        if several:
+            balanced = fit_thresholds(one, right, weights=weights)
+            precise = fit_precise(one, right, balanced, weights=weights)
+            heads[name] = HeadCalibration(scale, balanced, precise)
+        elif name == "polarity":
+            heads[name] = HeadCalibration(scale, *fit_polarity(one, right))
+    return Calibration(heads)
+
+
+def importance(targets: Tensor, frequencies: Sequence[float]) -> Tensor:
+    """What each text counts for each label so that labels have given frequencies.
+
+    Args:
+        targets: (texts, labels), 0 or 1.
+        frequencies: the share of texts that bear each label.
+    """
+    wanted = torch.tensor(frequencies, dtype=torch.float64)
+    there = targets.double().mean(0).clamp(min=1e-9, max=1 - 1e-9)
+    return torch.where(targets > 0, wanted / there, (1 - wanted) / (1 - there))
+
+
+def fit_scale(
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    several: bool,
+    weights: Tensor | None = None,
+    spread: float = 1.0,
+) -> Scale:
+    """Fits temperature and biases by likelihood.
 
     Args:
         logits: (texts, labels).
         targets: (texts, labels), 0 or 1.
         several: whether a text may bear several labels (sigmoid) or one (softmax).
-        ridge: pull of each bias towards zero.
+        weights: what each text counts for each label, (texts, labels), of `several` only.
+        spread: how far from 0 biases are expected (standard deviation); few texts move them less.
     """
     logits, targets = logits.detach().double(), targets.double()
     log_scale = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([log_scale, bias], max_iter=100, line_search_fn="strong_wolfe")
 
-    balance = 1.0 / targets.sum(0).clamp(min=1.0)
-
     def loss() -> Tensor:
         optimiser.zero_grad()
         moved = logits * log_scale.exp() + bias
         if several:
-            fit = functional.binary_cross_entropy_with_logits(moved, targets)
+            fit = functional.binary_cross_entropy_with_logits(
+                moved, targets, weight=weights, reduction="sum"
+            )
         else:
-            fit = functional.cross_entropy(moved, targets.argmax(1), weight=balance)
-        total = fit + ridge * bias.square().mean()
+            fit = functional.cross_entropy(moved, targets.argmax(1), reduction="sum")
+        total = (fit + bias.square().sum() / (2 * spread**2)) / len(logits)
         total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         return total
 
@@ -112,58 +209,3 @@ def fit_scale(logits: Tensor, targets: Tensor, *, several: bool, ridge: float = 
     return Scale(
         round(float((-log_scale.detach()).exp()), 6), tuple(round(b, 6) for b in bias.tolist())
     )
-
-
-def fit_thresholds(
-    probabilities: Tensor, targets: Tensor, belief: float = BELIEF
-) -> tuple[float, ...]:
-    """The threshold of each label at which its F1 is highest.
-
-    A rare label's few texts would place its threshold by luck, so its targets are mixed with the
-    probabilities themselves: of n texts with the label, the targets count n / (n + belief).
-    Between two neighbouring probabilities every threshold decides alike: the middle is taken.
-
-    Args:
-        probabilities: (texts, labels), calibrated.
-        targets: (texts, labels), 0 or 1.
-        belief: how many texts with the label the model's own word is worth; 0 to ignore it.
-    """
-    found = []
-    for column, target in zip(probabilities.T, targets.T, strict=True):
-        ranked, order = column.sort(descending=True, stable=True)
-        trust = target.sum() / (target.sum() + belief).clamp(min=1e-9)
-        mixed = trust * target[order] + (1 - trust) * ranked
-        taken = torch.arange(1, len(ranked) + 1)
-        f1 = 2 * mixed.cumsum(0) / (taken + mixed.sum())
-        f1[:-1][ranked[:-1] == ranked[1:]] = 0.0  # no threshold parts two equal probabilities
-        best = int(f1.argmax())
-        below = ranked[best + 1] if best + 1 < len(ranked) else torch.zeros(())
-        middle = float((ranked[best] + below) / 2)
-        found.append(min(max(round(middle, 4), 1 / ROUNDING), 1.0))
-    return tuple(found)
-
-
-def f1_by_label(probabilities: Tensor, targets: Tensor, thresholds: tuple[float, ...]) -> Tensor:
-    """F1 of each label, (labels,); 0 where nothing was there and nothing was found."""
-    chosen = (probabilities >= torch.tensor(thresholds, dtype=probabilities.dtype)).double()
-    hits = (chosen * targets).sum(0)
-    return 2 * hits / (chosen.sum(0) + targets.sum(0)).clamp(min=1)
-
-
-def crossed_macro_f1(
-    probabilities: Tensor, targets: Tensor, rounds: int = 10, belief: float = 0.0
-) -> float:
-    """Macro-F1 with thresholds fitted on one half and measured on the other, averaged.
-
-    Thresholds fitted and measured on the same texts flatter rare labels; this does not. Raw
-    outputs in training overstate rare labels, so there `belief` is 0.
-    """
-    generator = torch.Generator().manual_seed(0)
-    scores = []
-    for _ in range(rounds):
-        order = torch.randperm(len(targets), generator=generator)
-        halves = order[: len(order) // 2], order[len(order) // 2 :]
-        for fitted, measured in (halves, halves[::-1]):
-            thresholds = fit_thresholds(probabilities[fitted], targets[fitted], belief)
-            scores.append(f1_by_label(probabilities[measured], targets[measured], thresholds))
-    return float(torch.stack(scores).mean())

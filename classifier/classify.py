@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal, Protocol
 
 from tqdm import tqdm
 
-from classifier.predictor import Prediction
+from classifier.prediction import Prediction
 from stream.errors import UserError
 
 Format = Literal["auto", "lines", "ndjson"]
@@ -27,7 +27,13 @@ MAX_LINE = 4_000_000
 
 
 class _Predicts(Protocol):
-    def predict(self, texts: Sequence[str]) -> list[Prediction]: ...
+    def predict(
+        self, texts: Sequence[str], declared: Sequence[str | None] | None = None
+    ) -> list[Prediction]: ...
+
+
+Write = Callable[[str, Prediction], bytes]
+"""One result, as it is written."""
 
 
 def classify(
@@ -37,6 +43,7 @@ def classify(
     form: Format,
     complain: Callable[[int, str], None],
     advance: Callable[[int], object] = lambda _bytes: None,
+    write: Write | None = None,
 ) -> int:
     """Classifies until the source ends; returns how many lines were invalid.
 
@@ -48,37 +55,45 @@ def classify(
             object with `text`, else lines of text.
         complain: told the number of each invalid line and what is wrong with it.
         advance: told the number of bytes of each piece that is done.
+        write: makes what is written of each text; a line of JSON if not given.
     """
+    write = write or as_line
     invalid = 0
     for size, lines in _formed(_arriving(source), form):
         texts: list[str] = []
+        declared: list[str | None] = []
         for number, line, known in lines:
             try:
-                texts.append(_text(line, known))
+                text, language = _text(line, known)
             except ValueError as error:
                 invalid += 1
                 complain(number, str(error))
-        for text, prediction in zip(texts, predictor.predict(texts), strict=True):
-            sink.write(_line(text, prediction))
+            else:
+                texts.append(text)
+                declared.append(language)
+        for text, prediction in zip(texts, predictor.predict(texts, declared), strict=True):
+            sink.write(write(text, prediction))
         sink.flush()
         advance(size)
     return invalid
 
 
-def run(predictor: _Predicts, path: Path | None, form: Format) -> int:
+def run(predictor: _Predicts, path: Path | None, form: Format, write: Write | None = None) -> int:
     """Classifies a file, or standard input where there is none; returns the exit code."""
     gc.freeze()  # the model and torch stay: no collection need look at them again
     if path is None:
-        return _run(predictor, sys.stdin.buffer, None, form)
+        return _run(predictor, sys.stdin.buffer, None, form, write)
     try:
         source = path.open("rb")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     with source:
-        return _run(predictor, source, path.stat().st_size or None, form)
+        return _run(predictor, source, path.stat().st_size or None, form, write)
 
 
-def _run(predictor: _Predicts, source: BinaryIO, size: int | None, form: Format) -> int:
+def _run(
+    predictor: _Predicts, source: BinaryIO, size: int | None, form: Format, write: Write | None
+) -> int:
     # A bar only where a person sees it and it does not run into the results.
     hidden = True if sys.stdout.isatty() or source.isatty() else None
     with tqdm(total=size, unit="B", unit_scale=True, disable=hidden) as bar:
@@ -86,25 +101,22 @@ def _run(predictor: _Predicts, source: BinaryIO, size: int | None, form: Format)
         def complain(number: int, reason: str) -> None:
             bar.write(f"error: line {number}: {reason}", file=sys.stderr)
 
-        invalid = classify(predictor, source, sys.stdout.buffer, form, complain, bar.update)
+        invalid = classify(predictor, source, sys.stdout.buffer, form, complain, bar.update, write)
     return 1 if invalid else 0
 
 
 def as_json(text: str, prediction: Prediction) -> dict[str, object]:
     """One result as `classify` writes it."""
-    return {
-        "text": text,
-        "emotions": prediction.emotions,
-        "primary": prediction.primary,
-        "probabilities": prediction.probabilities,
-        "polarity": {
-            "label": prediction.polarity.label,
-            "score": prediction.polarity.score,
-            "probabilities": prediction.polarity.probabilities,
-        },
-        "abstained": prediction.abstained,
-        "model": prediction.model,
-    }
+    return {"text": text, **prediction.fields()}
+
+
+def as_line(text: str, prediction: Prediction, **more: object) -> bytes:
+    """One result as a line of JSON."""
+    content = as_json(text, prediction) | more
+    try:
+        return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair: only an escape can carry it
+        return json.dumps(content).encode() + b"\n"
 
 
 def _formed(
@@ -161,8 +173,12 @@ def _is_ndjson(line: bytes) -> bool:
     return isinstance(content, dict) and "text" in content
 
 
-def _text(line: bytes, form: Format) -> str:
-    """The text of a line; raises ValueError with a reason that does not quote the line."""
+def _text(line: bytes, form: Format) -> tuple[str, str | None]:
+    """The text of a line, and its language if it says one.
+
+    Raises:
+        ValueError: with a reason that does not quote the line.
+    """
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE} bytes")
     try:
@@ -172,7 +188,7 @@ def _text(line: bytes, form: Format) -> str:
             f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
         ) from None
     if form == "lines":
-        return decoded
+        return decoded, None
     try:
         content = json.loads(decoded)
     except json.JSONDecodeError as error:
@@ -185,12 +201,5 @@ def _text(line: bytes, form: Format) -> str:
     if not isinstance(text, str):
         reason = "no text" if text is None else "its text is no string"
         raise ValueError(reason)  # noqa: TRY004 - as above
-    return text
-
-
-def _line(text: str, prediction: Prediction) -> bytes:
-    content = as_json(text, prediction)
-    try:
-        return json.dumps(content, ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:  # half a surrogate pair: only an escape can carry it
-        return json.dumps(content).encode() + b"\n"
+    language = content.get("language")
+    return text, language if isinstance(language, str) else None

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -22,12 +24,12 @@ from classifier import checkpoint
 class PretrainConfig:
     """What shapes the embedding."""
 
-    dim: int = 64
+    dim: int = 128
     window: int = 5  # neighbours on each side
     negatives: int = 256  # shared by the positions of a batch; each counts negative_weight times
     negative_weight: float = 5.0  # expected negatives per position, as in word2vec
-    epochs: int = 8
-    batch: int = 1024  # positions
+    epochs: int = 2
+    batch: int = 2048  # positions
     rate: float = 1e-2  # falls to zero in a straight line
     subsample: float = 1e-3  # words above this frequency are seen less often
     seed: int = 1
@@ -67,7 +69,7 @@ class Cbow(nn.Module):
 
 
 def pretrain(
-    texts: Sequence[Sequence[int]],
+    texts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]],
     words: int,
     config: PretrainConfig,
     run: Path,
@@ -75,7 +77,7 @@ def pretrain(
     resume: bool = False,
     quiet: bool = False,
 ) -> Tensor:
-    """Trains on texts given as word ids and returns the embedding, (words, dim).
+    """Trains on texts given as word ids and offsets, part by part; returns (words, dim).
 
     Row 0, the unknown word, is zero. A checkpoint is written to `run` after each epoch.
     """
@@ -120,11 +122,14 @@ def pretrain(
     return model.neighbours.weight.detach().clone()
 
 
-def _flatten(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+def _flatten(
+    texts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]],
+) -> tuple[Tensor, Tensor]:
     """All known words in a row, and for each the number of its text."""
-    stream = torch.tensor([word for each in texts for word in each], dtype=torch.int64)
-    lengths = torch.tensor([len(each) for each in texts], dtype=torch.int64)
-    return stream, torch.repeat_interleave(torch.arange(len(texts)), lengths)
+    stream = np.concatenate([ids for ids, _ in texts])
+    lengths = np.concatenate([np.diff(offsets) for _, offsets in texts])
+    owner = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    return torch.from_numpy(stream), torch.from_numpy(owner)
 
 
 def _batches(

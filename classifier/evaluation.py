@@ -1,8 +1,12 @@
-"""Measures an artifact on the test splits and writes metrics.json and MODEL_CARD.md beside it."""
+"""Measures an artifact: metrics.json, MODEL_CARD.md and plots/ beside it.
+
+Every head is measured on its dev and test split, as far as the data folder has them. Choices are
+made on dev; test is only reported.
+"""
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,41 +14,53 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from classifier import artifact, card, checkpoint, datasets
+from classifier import answers, artifact, card, checkpoint, plots, scores, subgroups
+from classifier.answers import Answers
 from classifier.artifact import Artifact
-from classifier.calibration import BELIEF, crossed_macro_f1, f1_by_label
-from classifier.datasets import Labelled
-from classifier.labels import EMOTIONS, POLARITIES
-from classifier.predictor import Prediction, Predictor
+from classifier.calibration import HeadCalibration
+from classifier.heads import HEADS
+from classifier.labels import EKMAN, EMOTIONS, NEUTRAL, SENTIMENT
+from classifier.scores import accuracy, by_label, counted, macro_f1, macro_recall, micro_f1, short
+from classifier.thresholds import BELIEF, NEGATIVE, POSITIVE, crossed_macro_f1
+
+TOP_PAIRS = 15
 
 
 def evaluate(folder: Path, data: Path, command: str) -> dict[str, Any]:
-    """Measures the artifact in a folder, writes the two reports there, and gives the numbers."""
+    """Measures the artifact in a folder, writes the reports there, and gives the numbers."""
     loaded = artifact.load(folder)
-    metrics = measure(loaded, data) | {"command": command}
+    said = answers.of_every_split(loaded, data)
+    metrics = measure(loaded, said) | {"command": command}
     text = json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
     checkpoint.write_text(folder / "metrics.json", text)
-    checkpoint.write_text(folder / "MODEL_CARD.md", card.write(loaded, metrics))
+    drawn = plots.draw(folder / "plots", metrics, said["emotion", "test"])
+    checkpoint.write_text(folder / "MODEL_CARD.md", card.write(metrics, drawn))
     artifact.write_manifest(folder)
     return metrics
 
 
-def measure(loaded: Artifact, data: Path) -> dict[str, Any]:
+def measure(loaded: Artifact, said: Mapping[tuple[str, str], Answers]) -> dict[str, Any]:
     """Every number that is reported of an artifact."""
-    predictor = Predictor(loaded)
     record = loaded.config.get("training", {})
-    dev = datasets.goemotions(data, "dev")
-    return {
+    metrics: dict[str, Any] = {
         "model": loaded.model,
-        "emotion": {
-            "dev": {"crossed_macro_f1": crossed(predictor, dev), **emotion_scores(predictor, dev)},
-            "test": emotion_scores(predictor, datasets.goemotions(data, "test")),
+        "shape": {
+            "words": loaded.vocabulary.words - 1,
+            "phrases": len(loaded.vocabulary) - loaded.vocabulary.words,
+            "dim": loaded.config["dim"],
+            "hidden": loaded.config["hidden"],
         },
-        "polarity": {
-            "val": polarity_scores(predictor, datasets.sentiment(data, "val")),
-            "test": polarity_scores(predictor, datasets.sentiment(data, "test")),
-        },
-        "thresholds": dict(zip(EMOTIONS, loaded.calibration.thresholds, strict=True)),
+    }
+    for (name, split), each in said.items():
+        found = head_scores(name, loaded.calibration.heads[name], each)
+        if name == "emotion":
+            found |= emotion_scores(each)
+        if name == "polarity":
+            found["subgroups"] = subgroups.by_subgroup(
+                each.split.texts, each.given, each.right, "accuracy", accuracy
+            )
+        metrics.setdefault(name, {})[split] = found
+    return metrics | {
         "seed": record.get("seed"),
         "training": record,
         "versions": {
@@ -55,114 +71,125 @@ def measure(loaded: Artifact, data: Path) -> dict[str, Any]:
     }
 
 
-def crossed(predictor: Predictor, dev: Labelled) -> float:
-    """Macro-F1 on dev that thresholds fitted on it do not flatter: the measure to compare by."""
-    probabilities = _probabilities(predictor.predict(dev.texts))
-    return _short(
-        torch.tensor(crossed_macro_f1(probabilities, _one_hot(dev, len(EMOTIONS)), belief=BELIEF))
-    )
+def head_scores(name: str, head: HeadCalibration, said: Answers) -> dict[str, Any]:
+    """What is reported of every head."""
+    several, labels = HEADS[name].several, HEADS[name].labels
+    draws = scores.resamples(len(said.split))
+    probabilities, came = said.probabilities, said.right
+    measures: dict[str, scores.Measure] = {"macro_f1": macro_f1, "micro_f1": micro_f1}
+    if not several:
+        measures = {"macro_f1": macro_f1, "macro_recall": macro_recall, "accuracy": accuracy}
+        probabilities, likeliest = said.probabilities.max(1)
+        came = said.right.gather(1, likeliest[:, None])[:, 0]
+    bins = scores.reliability(probabilities, came)
+    rows = by_label(said.given, said.right, labels, draws)
+    for label, balanced, precise in zip(labels, head.thresholds, head.precise, strict=False):
+        rows[label] |= {"threshold": balanced, "precise_threshold": precise}
+    found = {
+        "texts": len(said.split),
+        **scores.with_intervals(said.given, said.right, measures, draws),
+        "calibration_error": short(scores.calibration_error(bins)),
+        "calibration_error_by_chance": short(scores.error_by_chance(probabilities)),
+        "no_label": short((said.given.sum(1) == 0).double().mean()),
+        "no_known_word": int((~said.known).sum()),
+        "labels": rows,
+        "reliability": bins,
+    }
+    if head.thresholds:
+        found["balanced"] = _trade(name, said.given, said.right)
+        found["precise"] = _trade(name, said.precise, said.right)
+    if said.served is not None:
+        served = scores.with_intervals(said.served, said.right, measures, None)
+        found["served"] = {**served, "abstained": dict(said.abstained)}
+    if several:
+        found["exact_match"] = short((said.given == said.right).all(1).double().mean())
+    else:
+        matrix = (said.right.T @ said.given).long().tolist()
+        found["confusion"] = {
+            right: dict(zip(labels, row, strict=True))
+            for right, row in zip(labels, matrix, strict=True)
+        }
+    return found
 
 
-def emotion_scores(predictor: Predictor, split: Labelled) -> dict[str, Any]:
-    """Precision, recall and F1 of every emotion and their averages, with the shipped thresholds."""
-    predictions = predictor.predict(split.texts)
-    chosen = torch.tensor(
-        [[label in each.emotions for label in EMOTIONS] for each in predictions]
-    ).double()
-    probabilities = _probabilities(predictions)
-    targets = _one_hot(split, len(EMOTIONS))
-    hits = (chosen * targets).sum(0)
-    found, there = chosen.sum(0), targets.sum(0)
-    precision, recall = hits / found.clamp(min=1), hits / there.clamp(min=1)
-    f1 = 2 * hits / (found + there).clamp(min=1)
-    ours = f1_by_label(probabilities, targets, predictor.artifact.calibration.thresholds)
-    total = 2 * hits.sum() / (found.sum() + there.sum())
-    primary = [EMOTIONS.index(each.primary) if each.primary else -1 for each in predictions]
-    first = [number in row for number, row in zip(primary, split.targets, strict=True)]
+def _trade(name: str, chosen: Tensor, right: Tensor) -> dict[str, float]:
+    """What thresholds gain and lose, over all labels given; of polarity, but for neutral."""
+    if name == "polarity":
+        chosen, right = chosen[:, (NEGATIVE, POSITIVE)], right[:, (NEGATIVE, POSITIVE)]
+    counts = counted(chosen, right)
+    hits = counts.hits.sum()
     return {
-        "texts": len(split),
-        "macro_f1": _short(f1.mean()),
-        "micro_f1": _short(total),
-        "macro_precision": _short(precision.mean()),
-        "macro_recall": _short(recall.mean()),
-        "macro_f1_of_probabilities": _short(ours.mean()),  # as above but for texts abstained on
-        "exact_match": _short((chosen == targets).all(1).double().mean()),
-        "primary_is_right": _short(torch.tensor(first).double().mean()),
-        "no_label": _short((chosen.sum(1) == 0).double().mean()),
-        "abstained": sum(each.abstained is not None for each in predictions),
-        "calibration_error": _short(calibration_error(probabilities.flatten(), targets.flatten())),
-        "labels": {
-            label: {
-                "precision": _short(precision[number]),
-                "recall": _short(recall[number]),
-                "f1": _short(f1[number]),
-                "support": int(there[number]),
-                "threshold": predictor.artifact.calibration.thresholds[number],
-            }
-            for number, label in enumerate(EMOTIONS)
-        },
+        "precision": short(hits / counts.given.sum().clamp(min=1)),
+        "recall": short(hits / counts.there.sum().clamp(min=1)),
+        "macro_f1": short(macro_f1(counts)),
+        "no_label": short((chosen.sum(1) == 0).double().mean()),
     }
 
 
-def _probabilities(predictions: Sequence[Prediction]) -> Tensor:
-    rows = [list(each.probabilities.values()) for each in predictions]
-    return torch.tensor(rows, dtype=torch.float64)
-
-
-def polarity_scores(predictor: Predictor, split: Labelled) -> dict[str, Any]:
-    """Recall of every polarity, their mean (the official measure), F1 and accuracy."""
-    predictions = predictor.predict(split.texts)
-    targets = torch.tensor([row[0] for row in split.targets])
-    labels = [each.polarity.label for each in predictions]
-    said = torch.tensor([POLARITIES.index(label) if label else 1 for label in labels])
-    counts = torch.zeros(len(POLARITIES), len(POLARITIES), dtype=torch.int64)
-    for right, guess in zip(targets.tolist(), said.tolist(), strict=True):
-        counts[right, guess] += 1
-    hits = counts.diag().double()
-    recall = hits / counts.sum(1).clamp(min=1)
-    precision = hits / counts.sum(0).clamp(min=1)
-    f1 = 2 * hits / (counts.sum(0) + counts.sum(1)).clamp(min=1)
-    likeliest = torch.tensor([max(each.polarity.probabilities.values()) for each in predictions])
+def emotion_scores(said: Answers) -> dict[str, Any]:
+    """What is reported of emotions beside the scores of every head."""
+    draws = scores.resamples(len(said.split))
+    first = primary(said.probabilities, said.given)
+    right = said.right.gather(1, first.clamp(min=0)[:, None])[:, 0] * (first >= 0)
+    texts = said.split.texts
     return {
-        "texts": len(split),
-        "macro_recall": _short(recall.mean()),
-        "macro_f1": _short(f1.mean()),
-        "accuracy": _short(hits.sum() / len(split)),
-        "calibration_error": _short(calibration_error(likeliest, (said == targets).double())),
-        "labels": {
-            label: {
-                "precision": _short(precision[number]),
-                "recall": _short(recall[number]),
-                "f1": _short(f1[number]),
-                "support": int(counts[number].sum()),
-            }
-            for number, label in enumerate(POLARITIES)
-        },
-        "confusion": {
-            label: dict(zip(POLARITIES, counts[number].tolist(), strict=True))
-            for number, label in enumerate(POLARITIES)
-        },
+        "crossed_macro_f1": short(crossed_macro_f1(said.probabilities, said.right, belief=BELIEF)),
+        "primary_is_right": short(right.mean()),
+        "primary_is_right_interval": scores.interval(draws.double() @ right / len(right)),
+        "ekman": group_scores(said, EKMAN, draws),
+        "sentiment": group_scores(said, SENTIMENT, draws),
+        "confused": confused_pairs(said),
+        "subgroups": subgroups.by_subgroup(texts, said.given, said.right, "micro_f1", micro_f1),
+        "hostility": subgroups.hostility(texts, said.given, said.right),
     }
 
 
-def calibration_error(probabilities: Tensor, right: Tensor, bins: int = 15) -> Tensor:
-    """Expected calibration error: mean distance of probability and frequency over equal bins."""
-    place = (probabilities * bins).long().clamp(max=bins - 1)
-    error = torch.zeros((), dtype=torch.float64)
-    for number in range(bins):
-        inside = place == number
-        if bool(inside.any()):
-            gap = (probabilities[inside].double().mean() - right[inside].double().mean()).abs()
-            error += gap * inside.double().mean()
-    return error
+def primary(probabilities: Tensor, chosen: Tensor) -> Tensor:
+    """The number of each text's primary emotion, (texts,); -1 for none.
+
+    It is the likeliest emotion given that is not neutral; neutral only where it stands alone.
+    """
+    neutral = EMOTIONS.index(NEUTRAL)
+    others = chosen.clone()
+    others[:, neutral] = 0
+    best = torch.where(others > 0, probabilities + 1, 0.0).argmax(1)
+    alone = torch.where(chosen[:, neutral] > 0, neutral, -1)
+    return torch.where(others.any(1), best, alone)
 
 
-def _one_hot(split: Labelled, labels: int) -> Tensor:
-    targets = torch.zeros(len(split), labels, dtype=torch.float64)
-    for row, numbers in enumerate(split.targets):
-        targets[row, list(numbers)] = 1.0
-    return targets
+def group_scores(said: Answers, mapping: dict[str, str], draws: Tensor) -> dict[str, Any]:
+    """The scores of groups of emotions: a text bears a group if it bears an emotion of it."""
+    groups = list(dict.fromkeys(mapping.values()))
+    member = torch.zeros(len(EMOTIONS), len(groups), dtype=torch.float64)
+    for number, emotion in enumerate(EMOTIONS):
+        member[number, groups.index(mapping[emotion])] = 1.0
+    chosen, right = ((part @ member).clamp(max=1) for part in (said.given, said.right))
+    measures: dict[str, scores.Measure] = {"macro_f1": macro_f1, "micro_f1": micro_f1}
+    return {
+        **scores.with_intervals(chosen, right, measures, draws),
+        "labels": by_label(chosen, right, groups),
+    }
 
 
-def _short(value: Tensor) -> float:
-    return round(float(value), 4)
+def confusion(said: Answers) -> Tensor:
+    """Texts in which one label (row) is missed and another (column) wrongly given."""
+    missed = said.right * (1 - said.given)
+    return missed.T @ (said.given * (1 - said.right))
+
+
+def confused_pairs(said: Answers) -> list[dict[str, Any]]:
+    """The most frequent pairs of an emotion missed and one wrongly given in its place."""
+    counts = confusion(said)
+    share = counts / said.right.sum(0).clamp(min=1)[:, None]
+    best = counts.flatten().topk(TOP_PAIRS).indices.tolist()
+    places = [divmod(place, len(EMOTIONS)) for place in best]
+    return [
+        {
+            "missed": EMOTIONS[row],
+            "given": EMOTIONS[column],
+            "texts": int(counts[row, column]),
+            "share": short(share[row, column]),
+        }
+        for row, column in places
+        if counts[row, column]
+    ]

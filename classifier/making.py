@@ -1,5 +1,7 @@
-"""From data to artifact: the steps behind `pretrain` and `train`.
+"""From data to artifact: the steps behind `teach`, `label`, `pretrain` and `train`.
 
+RUN/teacher/     teacher.safetensors  teacher.json
+RUN/soft/        see classifier.soft_labels
 RUN/embedding/   vocabulary.txt  embedding.safetensors  pretrain.json
 RUN/artifact/    see classifier.artifact
 RUN/run.json     settings, data with checksums, versions
@@ -10,8 +12,8 @@ import hashlib
 import json
 import logging
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +21,106 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from classifier import artifact, calibration, checkpoint, datasets, embedding, network, training
+from classifier import (
+    artifact,
+    calibration,
+    checkpoint,
+    datasets,
+    embedding,
+    heads,
+    network,
+    readers,
+    refit,
+    soft_labels,
+    teacher,
+    training,
+)
 from classifier.artifact import Artifact
 from classifier.calibration import Calibration
 from classifier.embedding import PretrainConfig
-from classifier.labels import LABEL_SETS
-from classifier.text import tokenise
-from classifier.training import Examples, TrainConfig
+from classifier.heads import HEADS
+from classifier.teacher import TeacherConfig
+from classifier.text import Tokens, tokenise
+from classifier.training import TrainConfig
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-MAX_WORDS = 20_000
-MAX_PHRASES = 40_000
+MAX_WORDS = 40_000
+MAX_PHRASES = 120_000
+BALANCED_DEV = ("suggestion",)
+"""Heads whose dev split was drawn to hold every label equally often; train has its frequency."""
+
+SOFT_TEXTS = 410_000
+"""Texts that the teacher labels, if the data folder has so many."""
+
+
+def teach(
+    data: Path, run: Path, config: TeacherConfig, *, resume: bool = False, quiet: bool = False
+) -> None:
+    """Fine-tunes the teacher on every head that the data folder has texts for."""
+    labelled = heads.training(data)
+    passes = {name: each for name, each in config.passes.items() if name in labelled}
+    parts = {name: labelled[name] for name in passes}
+    teacher.fine_tune(parts, config, run, resume=resume, quiet=quiet)
+    record = {"settings": asdict(config), "texts": {name: len(p) for name, p in parts.items()}}
+    checkpoint.write_text(run / "teacher.json", json.dumps(record, indent=2) + "\n")
+
+
+def label(data: Path, teacher_run: Path, folder: Path, limit: int, *, quiet: bool = False) -> int:
+    """Asks the teacher about labelled and unlabelled texts; returns how many it labelled."""
+    labelled = (text for part in heads.training(data).values() for text in part.texts)
+    texts = soft_labels.texts_to_label(
+        labelled, readers.corpora(data), heads.held_out_keys(data), limit
+    )
+    made = teacher.faster(teacher.load(teacher_run))
+    tokens = teacher.Tokens(teacher.load_encoder(None)[1], TeacherConfig().length)
+
+    def said(part: Sequence[str]) -> Tensor:
+        logits = teacher.label(made, tokens, part, quiet=quiet)
+        return torch.cat([logits[name] for name in HEADS], 1)
+
+    return soft_labels.write(folder, texts, said)
 
 
 def pretrain(
     data: Path,
     run: Path,
     config: PretrainConfig,
-    corpora: Sequence[Path] = (),
+    soft: Path | None = None,
+    corpora: Iterable[Path] = (),
     *,
     resume: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Builds the vocabulary and pre-trains its words; both go to the run folder."""
+    """Builds the vocabulary and pre-trains its words; both go to the run folder.
+
+    Args:
+        data: the data folder; the texts of its train splits are read.
+        run: the folder to write to.
+        config: the settings.
+        soft: a folder of soft labels; its texts are read too.
+        corpora: more plain text.
+        resume: continue after the last epoch that the checkpoint has.
+        quiet: no progress bar.
+    """
     run.mkdir(parents=True, exist_ok=True)
-    labelled = datasets.training(data)
-    texts = {name: [tokenise(text) for text in part.texts] for name, part in labelled.items()}
-    plain = [tokens for part in texts.values() for tokens in part]
-    held_out = datasets.held_out_keys(data) if corpora else frozenset()
-    for path in corpora:
-        tokenised = (tokenise(text) for text in datasets.corpus(path))
-        plain += [tokens for tokens in tokenised if " ".join(tokens) not in held_out]
-    vocabulary = Vocabulary.build(
-        plain,
-        texts["emotion"] + texts["polarity"],
-        max_words=MAX_WORDS,
-        max_phrases=MAX_PHRASES,
-    )
+    texts = [text for part in heads.training(data).values() for text in part.texts]
+    if soft is not None:
+        texts += soft_labels.read(soft)[0]
+    files = list(corpora)
+    if files:
+        held_out = heads.held_out_keys(data)
+        plain = (text for path in files for text in readers.corpus(path))
+        texts += soft_labels.texts_to_label((), plain, held_out, 10**9)
+    tokens = list(_tokenised(dict.fromkeys(texts)))
+    vocabulary = Vocabulary.build(tokens, max_words=MAX_WORDS, max_phrases=MAX_PHRASES)
     logger.info(
         "vocabulary: %d words, %d phrases", vocabulary.words, len(vocabulary) - vocabulary.words
     )
     words = embedding.pretrain(
-        [vocabulary.word_ids(tokens) for tokens in plain],
+        [vocabulary.known_words(part) for part in tokens],
         vocabulary.words,
         config,
         run,
@@ -73,8 +130,8 @@ def pretrain(
     vocabulary.save(run / "vocabulary.txt")
     record = {
         "settings": asdict(config),
-        "texts": len(plain),
-        "corpora": {path.name: _checksum(path) for path in corpora},
+        "texts": len(texts),
+        "corpora": {path.name: checksum(path) for path in files},
     }
     checkpoint.write_text(run / "pretrain.json", json.dumps(record, indent=2) + "\n")
     save_file({"words": words}, run / "embedding.safetensors")  # last: it says that all is there
@@ -85,6 +142,7 @@ def train(
     run: Path,
     config: TrainConfig,
     embedding_run: Path,
+    soft: Path | None,
     name: str,
     command: str,
     *,
@@ -99,63 +157,95 @@ def train(
             f"{embedding_run} has {words.shape[1]} dimensions, not {config.dim}:"
             f" use --dim {words.shape[1]}, or pretrain with --dim {config.dim}"
         )
-    heads = {head: training.HEADS[head] for head in config.head_weights}
-    labelled = datasets.training(data)
-    sets = {head: training.examples(labelled[head], vocabulary, heads[head]) for head in heads}
+    labelled = heads.training(data)
+    taught = soft_labels.read(soft) if soft is not None else None
+    texts = training.pool(labelled, taught, vocabulary, config)
     dev = {
-        "emotion": training.examples(
-            datasets.goemotions(data, "dev"), vocabulary, heads["emotion"]
-        ),
-        "polarity": training.examples(
-            datasets.sentiment(data, "val"), vocabulary, heads["polarity"]
-        ),
+        head: (*training.bags(split.texts, vocabulary), teacher.one_hot(split, len(entry.labels)))
+        for head, entry in HEADS.items()
+        if head in labelled and len(split := heads.to_calibrate(data, head))
     }
     record = {
         "command": command,
         "seed": config.seed,
         "settings": asdict(config),
         "pretraining": origin,
-        "texts": {head: len(each) for head, each in sets.items()},
+        "teacher": _teacher_record(soft),
+        "texts": {head: len(each) for head, each in labelled.items()},
+        "soft_labels": len(taught[0]) if taught else 0,
         "data": {
-            path.relative_to(data).as_posix(): _checksum(path) for path in datasets.used_files(data)
+            path.relative_to(data).as_posix(): checksum(path) for path in datasets.used_files(data)
         },
         "sentiment_train": "rebuilt" if datasets.sentiment_is_rebuilt(data) else "official",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     checkpoint.write_text(run / "run.json", json.dumps(record, indent=2) + "\n")
-    members, history = [], []
-    for number in range(config.members):
-        folder = run / f"member-{number + 1}"
-        folder.mkdir(exist_ok=True)
-        member = replace(config, seed=config.seed + number)
-        begun = resume and checkpoint.exists(folder)
-        model, epochs = training.train(
-            sets, dev["emotion"], vocabulary, words, member, folder, resume=begun, quiet=quiet
-        )
-        members.append(model)
-        history.append(epochs)
+    begun = resume and checkpoint.exists(run)
+    model, history = training.train(
+        texts, dev["emotion"], vocabulary, words, config, run, resume=begun, quiet=quiet
+    )
     checkpoint.write_text(run / "history.json", json.dumps(history, indent=2) + "\n")
-    tensors = network.pack_tensors(members, tuple(LABEL_SETS))
-    fitted = fit(tensors, dev)
-    dim, hidden = config.dim * config.members, config.hidden * config.members
-    shape = {"vocabulary": len(vocabulary), "dim": dim, "hidden": hidden}
+    for head, entry in HEADS.items():
+        if head in labelled and entry.refit:
+            part = labelled[head]
+            fitted = teacher.one_hot(part, len(entry.labels))
+            refit.refit(model, head, (*training.bags(part.texts, vocabulary), fitted))
+    tensors = network.pack_tensors(model)
+    shares = {
+        head: teacher.one_hot(labelled[head], len(HEADS[head].labels)).mean(0).tolist()
+        for head in BALANCED_DEV
+        if head in labelled
+    }
+    shape = {"vocabulary": len(vocabulary), "dim": config.dim, "hidden": config.hidden}
     made = artifact.save(
         run / "artifact",
-        Artifact(name, {**shape, "training": record}, vocabulary, tensors, fitted),
+        Artifact(
+            name, {**shape, "training": record}, vocabulary, tensors, fit(tensors, dev, shares)
+        ),
     )
     logger.info("wrote %s to %s", made.model, run / "artifact")
     return made
 
 
-def fit(tensors: dict[str, Tensor], dev: dict[str, Examples]) -> Calibration:
-    """Fits temperature, biases and thresholds on dev, with the tensors as they ship."""
-    net = network.unpack_tensors(tensors, {head: len(s) for head, s in LABEL_SETS.items()})
-    logits = {head: net.logits(part.ids, part.offsets)[head].clone() for head, part in dev.items()}
-    emotion = calibration.fit_scale(logits["emotion"], dev["emotion"].targets, several=True)
-    polarity = calibration.fit_scale(logits["polarity"], dev["polarity"].targets, several=False)
-    probabilities = calibration.rounded(torch.sigmoid(emotion.apply(logits["emotion"])))
-    thresholds = calibration.fit_thresholds(probabilities, dev["emotion"].targets)
-    return Calibration(emotion, polarity, thresholds)
+def prepare_soft(data: Path, run: Path, limit: int, *, resume: bool) -> Path:
+    """Teaches and labels into the run folder, as far as that is not done yet."""
+    if not teacher.exists(run / "teacher"):
+        begun = resume and checkpoint.exists(run / "teacher")
+        teach(data, run / "teacher", TeacherConfig(), resume=begun)
+    label(data, run / "teacher", run / "soft", limit)
+    return run / "soft"
+
+
+def prepare_embedding(
+    data: Path, run: Path, soft: Path | None, config: TrainConfig, *, resume: bool
+) -> Path:
+    """Pre-trains into the run folder, if that is not done yet."""
+    folder = run / "embedding"
+    if not has_embedding(folder):
+        begun = resume and checkpoint.exists(folder)
+        shape = PretrainConfig(dim=config.dim, seed=config.seed)
+        pretrain(data, folder, shape, soft, resume=begun)
+    return folder
+
+
+def fit(
+    tensors: dict[str, Tensor],
+    dev: dict[str, tuple[Tensor, Tensor, Tensor]],
+    shares: dict[str, list[float]],
+) -> Calibration:
+    """Fits scales and thresholds on dev, with the tensors as they ship.
+
+    Args:
+        tensors: of the network.
+        dev: head to ids, offsets and targets.
+        shares: how often each label occurs, of the heads in BALANCED_DEV.
+    """
+    net = network.unpack_tensors(tensors)
+    logits = {
+        head: net.logits(ids, offsets)[:, net.columns[head]].clone()
+        for head, (ids, offsets, _) in dev.items()
+    }
+    return calibration.fit(logits, {head: each[2] for head, each in dev.items()}, shares)
 
 
 def has_embedding(run: Path) -> bool:
@@ -181,5 +271,20 @@ def load_embedding(run: Path) -> tuple[Vocabulary, Tensor, dict[str, Any]]:
     return vocabulary, words, record
 
 
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _tokenised(texts: Iterable[str]) -> Iterator[Tokens]:
+    every = list(texts)
+    for start in range(0, len(every), training.CHUNK):
+        yield tokenise(every[start : start + training.CHUNK])
+
+
+def _teacher_record(soft: Path | None) -> dict[str, Any] | None:
+    if soft is None or not (soft.parent / "teacher" / "teacher.json").exists():
+        return None
+    record: dict[str, Any] = json.loads((soft.parent / "teacher" / "teacher.json").read_text())
+    return record

@@ -1,6 +1,6 @@
-"""The model: a weighted sum of embeddings, a hidden layer, one head per label set.
+"""The model in training: a weighted sum of embeddings, a hidden layer, one head per label set.
 
-    ids, offsets -> bag (texts, dim) -> hidden (texts, hidden) -> logits (texts, labels)
+    ids, offsets -> bag (texts, dim) -> hidden (texts, hidden) -> logits (texts, every label)
 
 A text of n known words and phrases is the sum of their embeddings, each times the word's own
 weight, over the square root of n: a mean would drown one strong word in a long text, a plain sum
@@ -8,7 +8,6 @@ would shout. Every head sees the bag itself and what the hidden layer makes of i
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +22,7 @@ class ModelConfig:
     vocabulary: int
     dim: int
     hidden: int
-    heads: Mapping[str, int]  # head to number of labels
+    labels: int  # of all heads together
 
 
 class CbowClassifier(nn.Module):
@@ -32,18 +31,11 @@ class CbowClassifier(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.EmbeddingBag(config.vocabulary, config.dim, mode="sum")
+        self.embedding = nn.EmbeddingBag(config.vocabulary, config.dim, mode="sum", sparse=True)
         self.weight = nn.Parameter(torch.ones(config.vocabulary))
         self.hidden = nn.Linear(config.dim, config.hidden)
-        self.direct = nn.ModuleDict(
-            {head: nn.Linear(config.dim, labels) for head, labels in config.heads.items()}
-        )
-        self.indirect = nn.ModuleDict(
-            {
-                head: nn.Linear(config.hidden, labels, bias=False)
-                for head, labels in config.heads.items()
-            }
-        )
+        self.direct = nn.Linear(config.dim, config.labels)
+        self.indirect = nn.Linear(config.hidden, config.labels, bias=False)
 
     def bag(self, ids: Tensor, offsets: Tensor, keep: Tensor | None = None) -> Tensor:
         """The bags of a batch, (texts, dim); zero for a text without known words.
@@ -59,17 +51,14 @@ class CbowClassifier(nn.Module):
         )
         return total / root_of_lengths(offsets)
 
-    def logits(self, bag: Tensor, head: str, drop: float = 0.0) -> Tensor:
-        """The logits of one head, (texts, labels)."""
-        bag = functional.dropout(bag, drop, self.training)
-        inner = functional.dropout(functional.gelu(self.hidden(bag)), drop, self.training)
-        out: Tensor = self.direct[head](bag) + self.indirect[head](inner)
+    def forward(
+        self, ids: Tensor, offsets: Tensor, keep: Tensor | None = None, drop: float = 0.0
+    ) -> Tensor:
+        """The logits of every head side by side, (texts, labels)."""
+        bag = functional.dropout(self.bag(ids, offsets, keep), drop, self.training)
+        inner = functional.dropout(functional.relu(self.hidden(bag)), drop, self.training)
+        out: Tensor = self.direct(bag) + self.indirect(inner)
         return out
-
-    def forward(self, ids: Tensor, offsets: Tensor) -> dict[str, Tensor]:
-        """The logits of every head."""
-        bag = self.bag(ids, offsets)
-        return {head: self.logits(bag, head) for head in self.config.heads}
 
 
 def root_of_lengths(offsets: Tensor) -> Tensor:
@@ -77,18 +66,11 @@ def root_of_lengths(offsets: Tensor) -> Tensor:
     return (offsets[1:] - offsets[:-1]).clamp(min=1).to(torch.float32).sqrt()[:, None]
 
 
-def pack(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """The ids of several texts in a row, and their offsets, (texts + 1,)."""
-    ids = torch.tensor([each for text in texts for each in text], dtype=torch.int64)
-    lengths = torch.tensor([0, *map(len, texts)], dtype=torch.int64)
-    return ids, lengths.cumsum(0)
-
-
 def initial_weights(counts: Tensor, texts: int) -> Tensor:
     """Weights to start from, (vocabulary,): a rare word says more than a common one (idf / 5).
 
     Args:
-        counts: in how many texts each id occurs, (vocabulary,).
+        counts: how often each id occurs, (vocabulary,).
         texts: how many texts there are.
     """
     return torch.log(texts / (1.0 + counts)).clamp(min=0.3) / 5.0

@@ -1,136 +1,246 @@
 """Texts to predictions: what the station, the commands and other programs use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from classifier import artifact
 from classifier.artifact import Artifact
-from classifier.labels import EMOTIONS, NEUTRAL, POLARITIES
-from classifier.model import pack
+from classifier.calibration import Choice
+from classifier.comments import SURE, comment_class
+from classifier.explanation import Explanation, Hidden, explain, words_behind
+from classifier.heads import HEADS
+from classifier.labels import EMOTIONS, NEUTRAL, POLARITIES, TOPICS
+from classifier.language import SUPPORTED, UNKNOWN, languages
+from classifier.prediction import Prediction, grouped
 from classifier.text import tokenise
+from classifier.thresholds import polarities
 from stream.settings import load_settings
 
 NO_TEXT = "no text"
 NO_KNOWN_WORD = "no known word"
+UNSUPPORTED = "unsupported language"
 UNSURE = "no emotion reaches its threshold"
-CHUNK = 2048
+
+CHUNK = 1024
 """Texts that go through the network at once; more would leave the processor's cache."""
 
+CHUNK_CHARACTERS = 1 << 18
+"""Characters at once, unless a single text has more: bounds the memory that long texts take."""
+
+_LABELLED = SUPPORTED | {UNKNOWN}
+_NEUTRAL = EMOTIONS.index(NEUTRAL)
+
+Probabilities = NDArray[np.float64]
+Given = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True)
-class PolarityPrediction:
-    """How positive a text is."""
+class Labels:
+    """What the model says of several texts, as arrays."""
 
-    label: str | None  # null where the classifier abstained
-    score: float  # p(positive) - p(negative), from -1 to 1
-    probabilities: dict[str, float]
+    probabilities: Mapping[str, Probabilities]  # head to (texts, labels), four decimals
+    given: Mapping[str, Given]  # head to which labels each text gets, (texts, labels)
+    languages: list[str]  # BCP 47 primary subtag, or und
+    abstained: list[str | None]  # why nothing is said, where nothing is said
 
+    def primary(self) -> NDArray[np.int64]:
+        """The primary emotion of each text, by number, -1 for none, (texts,).
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the model says of one text; probabilities have four decimals."""
-
-    emotions: tuple[str, ...]  # at or above their thresholds, likeliest first
-    primary: str | None  # the likeliest of them that is not neutral, else neutral, else null
-    probabilities: dict[str, float]
-    polarity: PolarityPrediction
-    abstained: str | None  # why nothing is said, where nothing is said
-    model: str
+        It is the likeliest of those given; neutral, which is none, only where it stands alone.
+        """
+        given = self.given["emotion"]
+        ranked = np.where(given, self.probabilities["emotion"] + 1.0, 0.0)
+        ranked[:, _NEUTRAL] = given[:, _NEUTRAL] / 2
+        return np.where(given.any(1), ranked.argmax(1), -1)
 
 
 class Predictor:
     """A loaded model.
 
-    A text gets the same prediction alone and in any batch. A text without a known word gets no
-    label: its probabilities are the model's answer to an empty text, and `abstained` says why. A
-    text whose emotions are all below their thresholds gets no emotion, but a polarity.
+    A text gets the same prediction alone and in any batch. A text without a known word, or in a
+    language that is not supported, gets no label of any head: its probabilities are the model's
+    answer to an empty text, and `abstained` says why. A text whose emotions are all below their
+    thresholds gets no emotion, but the labels of the other heads.
     """
 
-    def __init__(self, source: Artifact) -> None:
+    def __init__(self, source: Artifact, thresholds: Choice = "balanced") -> None:
+        """Takes an artifact, and which of its thresholds decide."""
         self.model = source.model
         self.artifact = source
-        self._ids = source.vocabulary.ids
-        self._network = source.network()
         self._calibration = source.calibration
+        heads = [name for name, h in HEADS.items() if h.ships and name in self._calibration.heads]
+        self.network = source.network().only(heads)
+        self._thresholds = {
+            name: self._calibration.heads[name].chosen(thresholds) for name in heads
+        }
 
     @classmethod
-    def load(cls, path: Path | None = None, threads: int = 1) -> Self:
+    def load(
+        cls, path: Path | None = None, threads: int = 1, thresholds: Choice | None = None
+    ) -> Self:
         """Loads an artifact: the given one, the one the setting names, or the shipped one.
 
         Args:
             path: an artifact folder.
             threads: threads for torch, in the whole process; short texts are fastest with one.
+            thresholds: which of its thresholds decide; the setting's if not given.
 
         Raises:
             ArtifactError: the artifact is damaged, or its files do not fit one another.
         """
         torch.set_num_threads(threads)
-        return cls(artifact.load(path or load_settings().model or artifact.SHIPPED))
+        loaded = artifact.load(path or load_settings().model or artifact.SHIPPED)
+        return cls(loaded, thresholds or load_settings().thresholds)
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Classifies texts, in order; any `str` is taken."""
+    def predict(
+        self,
+        texts: Sequence[str],
+        declared: Sequence[str | None] | None = None,
+        *,
+        words: bool = True,
+    ) -> list[Prediction]:
+        """Classifies texts, in order; any `str` is taken.
+
+        Args:
+            texts: posts, as written.
+            declared: what the platform says of each one's language, a BCP 47 tag or None.
+            words: whether to say which words weigh most for the primary emotion; neutral has none.
+        """
         found: list[Prediction] = []
-        for start in range(0, len(texts), CHUNK):
-            found += self._predict(texts[start : start + CHUNK])
+        for part, tags in _chunks(texts, declared):
+            labels, hidden = self._answer(part, tags)
+            behind = self._words(labels, hidden) if words else [()] * len(part)
+            found += self._predictions(labels, behind)
         return found
 
-    def _predict(self, texts: Sequence[str]) -> list[Prediction]:
-        tokens = [tokenise(text) for text in texts]
-        bags = [self._ids(each) for each in tokens]
-        logits = self._network.logits(*pack(bags))
-        emotions, polarities = self._calibration.probabilities(logits)
-        ranked = torch.sort(emotions, dim=1, descending=True, stable=True).indices
-        passed = emotions >= torch.tensor(self._calibration.thresholds, dtype=torch.float64)
-        passed = passed.gather(1, ranked)
-        rows = zip(
-            tokens,
-            bags,
-            emotions.tolist(),
-            polarities.tolist(),
-            _chosen(ranked, passed),
-            strict=True,
-        )
-        model = self.model
-        found = []
-        for words, bag, emotion, polarity, chosen in rows:
-            label: str | None
-            if bag:
-                abstained = None if chosen else UNSURE
-                label = POLARITIES[polarity.index(max(polarity))]
+    def label(self, texts: Sequence[str], declared: Sequence[str | None] | None = None) -> Labels:
+        """As `predict`, without words, and as arrays: for those who count or measure."""
+        parts = [self._answer(part, tags)[0] for part, tags in _chunks(texts, declared)]
+        parts = parts or [self._answer([], [])[0]]
+        return Labels(
+            {name: np.concatenate([p.probabilities[name] for p in parts]) for name in HEADS
+             if name in self._thresholds},
+            {name: np.concatenate([p.given[name] for p in parts]) for name in HEADS
+             if name in self._thresholds},
+            [one for part in parts for one in part.languages],
+            [one for part in parts for one in part.abstained],
+        )  # fmt: skip
+
+    def explain(
+        self, text: str, head: str = "emotion", labels: Sequence[str] | None = None
+    ) -> Explanation:
+        """What each token of a text adds to its labels: see `classifier.explanation`."""
+        network, vocabulary = self.network, self.artifact.vocabulary
+        return explain(network, vocabulary, self._calibration, text, head, labels)
+
+    def _answer(
+        self, texts: Sequence[str], declared: Sequence[str | None]
+    ) -> tuple[Labels, Hidden]:
+        tongues = languages(texts, declared)
+        foreign = not _LABELLED.issuperset(tongues)
+        if foreign:
+            both = zip(texts, tongues, strict=True)
+            texts = [one if tongue in _LABELLED else "" for one, tongue in both]
+        tokens = tokenise(texts)
+        hidden = Hidden.of(self.network, self.artifact.vocabulary.bags(tokens))
+        logits = self.network.outer(hidden.bag, hidden.inner)
+        known = np.diff(hidden.bags.offsets) > 0
+        probabilities, given = {}, {}
+        for name, found in self._calibration.probabilities(logits, self.network.columns).items():
+            probabilities[name] = found.numpy()
+            if HEADS[name].several:
+                given[name] = found.numpy() >= np.array(self._thresholds[name])
             else:
-                abstained = NO_KNOWN_WORD if words else NO_TEXT
-                label, chosen = None, ()
-            found.append(
-                Prediction(
-                    chosen,
-                    _primary(chosen),
-                    dict(zip(EMOTIONS, emotion, strict=True)),
-                    PolarityPrediction(
-                        label,
-                        round(polarity[2] - polarity[0], 4),
-                        dict(zip(POLARITIES, polarity, strict=True)),
-                    ),
-                    abstained,
-                    model,
-                )
+                chosen = polarities(found, self._thresholds[name]).numpy()
+                given[name] = np.arange(found.shape[1]) == chosen[:, None]
+            given[name] &= known[:, None]
+        abstained: list[str | None] = [None] * len(texts)
+        for place in np.flatnonzero(~given["emotion"].any(1)).tolist():
+            if foreign and tongues[place] not in _LABELLED:
+                abstained[place] = UNSUPPORTED
+            elif known[place]:
+                abstained[place] = UNSURE
+            else:
+                wordless = tokens.offsets[place] == tokens.offsets[place + 1]
+                abstained[place] = NO_TEXT if wordless else NO_KNOWN_WORD
+        return Labels(probabilities, given, tongues, abstained), hidden
+
+    def _words(self, labels: Labels, hidden: Hidden) -> list[tuple[str, ...]]:
+        primary = labels.primary()
+        felt = (primary >= 0) & (primary != _NEUTRAL)  # there are no words for the lack of emotion
+        primary = np.where(felt, primary + self.network.columns["emotion"].start, -1)
+        return words_behind(self.network, self.artifact.vocabulary, hidden, primary)
+
+    def _predictions(self, labels: Labels, behind: Sequence[tuple[str, ...]]) -> list[Prediction]:
+        probabilities, given = labels.probabilities, labels.given
+        emotions = _ranked(given["emotion"], probabilities["emotion"], EMOTIONS)
+        there = given["polarity"].any(1)
+        place = np.where(there, given["polarity"].argmax(1), len(POLARITIES))
+        polarity = [(*POLARITIES, None)[number] for number in place.tolist()]
+        topics: Sequence[tuple[str, ...]] = [()] * len(emotions)
+        rows: Sequence[list[float]] = [[] for _ in emotions]
+        if "topic" in given:
+            topics = _ranked(given["topic"], probabilities["topic"], TOPICS)
+            rows = probabilities["topic"].tolist()
+        suggestion: Sequence[float | None] = [None] * len(emotions)
+        suggests: Sequence[bool] = [False] * len(emotions)
+        if "suggestion" in given:
+            suggestion = probabilities["suggestion"][:, 0].tolist()
+            sure = given["suggestion"] & (probabilities["suggestion"] >= SURE)
+            suggests = sure[:, 0].tolist()
+        groups = [grouped(one) for one in emotions]
+        primary = [one[0] for one in groups]
+        return list(
+            map(
+                Prediction,
+                emotions,
+                primary,
+                [one[1] for one in groups],
+                [one[2] for one in groups],
+                behind,
+                probabilities["emotion"].tolist(),
+                polarity,
+                probabilities["polarity"].tolist(),
+                suggestion,
+                map(comment_class, primary, polarity, suggests),
+                topics,
+                rows,
+                labels.languages,
+                labels.abstained,
+                [self.model] * len(emotions),
             )
-        return found
+        )
 
 
-def _primary(chosen: tuple[str, ...]) -> str | None:
-    """The likeliest of the emotions given; neutral, which is none, only where it stands alone."""
-    for emotion in chosen:
-        if emotion != NEUTRAL:
-            return emotion
-    return chosen[0] if chosen else None
+def _chunks(
+    texts: Sequence[str], declared: Sequence[str | None] | None
+) -> Iterator[tuple[Sequence[str], Sequence[str | None]]]:
+    """Parts of the texts, in order, each small enough to go through the network at once."""
+    tags = [None] * len(texts) if declared is None else declared
+    if len(tags) != len(texts):
+        raise ValueError(f"{len(texts)} texts, but the languages of {len(tags)}")
+    start = 0
+    while start < len(texts):
+        stop = min(start + CHUNK, len(texts))
+        while stop - start > 1 and sum(map(len, texts[start:stop])) > CHUNK_CHARACTERS:
+            stop = (start + stop) // 2
+        yield texts[start:stop], tags[start:stop]
+        start = stop
 
 
-def _chosen(ranked: torch.Tensor, passed: torch.Tensor) -> list[tuple[str, ...]]:
-    """The names of the labels that passed, in rank order, one tuple a text."""
-    counts = passed.sum(1).tolist()
-    names = iter([EMOTIONS[label] for label in ranked[passed].tolist()])
-    return [tuple(next(names) for _ in range(count)) for count in counts]
+def _ranked(
+    given: Given, probabilities: Probabilities, names: tuple[str, ...]
+) -> list[tuple[str, ...]]:
+    """The names of the labels given to each text, likeliest first."""
+    texts, labels = np.divmod(np.flatnonzero(given), len(names))
+    order = np.lexsort((labels, -probabilities[texts, labels], texts))
+    found = [names[label] for label in labels[order].tolist()]
+    edges = np.searchsorted(texts, np.arange(len(given) + 1)).tolist()
+    return [tuple(found[a:b]) for a, b in pairwise(edges)]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import Event
 
-from classifier.predictor import Prediction, Predictor
+from classifier.prediction import Prediction
+from classifier.predictor import Predictor
 from stream import worker
 from stream.broker import KafkaSource, KafkaWriter, create_topics
 from stream.codec import decode_collected
 from stream.metrics import Counters
-from stream.posts import Classification, ClassifiedPost, Deletion, Polarity, Post
+from stream.posts import Classification, ClassifiedPost, Deletion, Post
 from stream.records import Item
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters, KafkaSink
@@ -28,7 +29,7 @@ def run(settings: Settings, stop: Event) -> Counters:
     Raises:
         UserError: the artifact must not be used, or no broker answers at the start.
     """
-    predictor = Predictor.load(settings.model, settings.threads)
+    predictor = Predictor.load(settings.model, settings.threads, settings.thresholds)
     gc.freeze()  # the model and torch stay: no collection need look at them again
     create_topics(settings)
     counters = Counters(STATION)
@@ -52,8 +53,9 @@ def classified(
     predictor: Predictor, items: Sequence[Item[Post | Deletion]]
 ) -> list[Item[ClassifiedPost | Deletion]]:
     """Adds to each post what the model says of it; deletions pass unchanged, in their place."""
-    texts = [item.record.text for item in items if isinstance(item.record, Post)]
-    predictions = iter(predictor.predict(texts))
+    posts = [item.record for item in items if isinstance(item.record, Post)]
+    texts, declared = [post.text for post in posts], [post.language for post in posts]
+    predictions = iter(predictor.predict(texts, declared))
     now = datetime.now(UTC)
     outgoing: list[Item[ClassifiedPost | Deletion]] = []
     for item in items:
@@ -70,16 +72,4 @@ def classified(
 
 def classification(prediction: Prediction, now: datetime) -> Classification:
     """A prediction as it travels with its post."""
-    return Classification(
-        model=prediction.model,
-        emotions=prediction.emotions,
-        primary=prediction.primary,
-        probabilities=prediction.probabilities,
-        polarity=Polarity(
-            label=prediction.polarity.label,
-            score=prediction.polarity.score,
-            probabilities=prediction.polarity.probabilities,
-        ),
-        abstained=prediction.abstained,
-        classified_at=now,
-    )
+    return Classification(**prediction.fields(), classified_at=now)

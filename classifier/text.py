@@ -1,133 +1,227 @@
-"""Normalisation and tokens: one way, in training and in serving.
+"""Texts to tokens, many texts at once: one way, in training and in serving.
 
-    raw text -> normalise -> one lower-case line -> tokenise -> words, emoji, emoticons, marks
+    texts -> one row of characters, folded -> runs of a kind -> tokens, each with a 64-bit name
 
-Both are total functions: any `str` is taken, whatever it holds, in time linear in its length.
+Everything after the first lines is array arithmetic over the characters of all texts in a row, so
+a text costs a few microseconds. Total: any `str` is taken, whatever it holds, in linear time.
+
+A token is a word with its apostrophes, an emoji or other sign, a run of ! and ?, dots, an
+emoticon, or the sign that stands for an address, a mention, a masked name. Digits become 0, a
+character three times in a row stays twice, hashtags are `#` and their words.
 """
 
 import html
 import re
-import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-_INVISIBLE = dict.fromkeys(
-    [
-        *range(0x200B, 0x2010),  # zero-width and direction marks, the emoji joiner
-        *range(0x202A, 0x202F),  # bidirectional embedding
-        *range(0x2060, 0x2070),
-        *range(0xFE00, 0xFE10),  # variation selectors: a heart is a heart
-        *range(0x1F3FB, 0x1F400),  # skin tones
-        *range(0xE0000, 0xE0080),  # tags
-        0x00AD,
-        0x034F,
-        0x061C,
-        0x180E,
-        0xFEFF,
-    ]
-)
-_SAME = {
-    0x2018: "'",
-    0x2019: "'",
-    0x02BC: "'",
-    0x00B4: "'",
-    0x201C: '"',
-    0x201D: '"',
-    0x2764: "\u2665",  # both hearts that follow a selector or not
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.signs import APOSTROPHE, BREAK, DOT, END, SIGN, WORD, fold, kind
+
+Codes = NDArray[np.uint32]
+Places = NDArray[np.int64]
+Names = NDArray[np.uint64]
+
+STANDS_FOR = {
+    "\ue000": "<url>",
+    "\ue001": "<user>",
+    "\ue002": "<name>",
+    "\ue003": "<religion>",
+    "\ue010": ":)",
+    "\ue011": ":(",
+    "\ue012": ":d",
+    "\ue013": ":p",
+    "\ue014": ";)",
+    "\ue015": ":/",
+    "\ue016": ":o",
+    "\ue017": "<3",
+    "\ue018": ":'(",
+    "\ue019": ":|",
+    "\ue01a": ":*",
 }
-_TABLE: dict[int, str | None] = {**_INVISIBLE, **_SAME}
+"""Signs of our own, from the private part of Unicode, and how they are written."""
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_GENDER = re.compile("\u200d[\u2640\u2642]")
-_MARKS = re.compile(r"[\u0300-\u036f]+")
-_SLICE = 1000  # NFKC sorts marks in quadratic time: it gets this many characters at once
-_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_MENTION = re.compile(r"@\w+")
-_HASHTAG = re.compile(r"#(\w+)")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
-_SHOUT = re.compile(r"[A-Z]{3,}(?![\w\]])")  # but for the masks of the data: [NAME]
-_ELONGATED = re.compile(r"(\S)\1{2,}")
-_DIGIT = re.compile(r"[0-9]")
-_NUMBER = re.compile(r"(?<![<:;=])\d+(?:[.,:]\d+)*")  # but for <3 and :3
-
-_EMOTICON = r"(?:[:;=][-^']?[)(\]\[dpo3/\\|*@$]|</?3|\^_?\^|[-;]_+[-;])(?!\w)"
-_TOKEN = re.compile(
-    r"[^\W_]+(?:'[^\W\d_]+)*"  # words, with the apostrophes inside
-    r"|\[[a-z]+\]"  # masks of the data: [name], [religion]
-    r"|@user"
-    rf"|{_EMOTICON}"
-    r"|[!?]+|\.\.+|[#\"]"
-    r"|[^\w\s\x00-\x7f]"  # emoji and other signs, one by one
-)
-
-_ALIASES = {
-    ":-)": ":)", "=)": ":)", ":]": ":)", "=]": ":)", ":^)": ":)",
-    ":-d": ":d", "=d": ":d", "=p": ":p", ":-p": ":p", ":-(": ":(", "=(": ":(", ":[": ":(",
-    ":'(": ":(", ":-/": ":/", "=/": ":/", ":\\": ":/", ":-\\": ":/", "=\\": ":/", ":-|": ":|",
-    ";-)": ";)", ";]": ";)", ":-o": ":o", "^_^": "^^", "\u2661": "\u2665",
-    "dont": "don't", "cant": "can't", "wont": "won't", "didnt": "didn't", "doesnt": "doesn't",
-    "isnt": "isn't", "wasnt": "wasn't", "arent": "aren't", "werent": "weren't",
-    "couldnt": "couldn't", "wouldnt": "wouldn't", "shouldnt": "shouldn't", "havent": "haven't",
-    "hasnt": "hasn't", "hadnt": "hadn't", "aint": "ain't", "im": "i'm", "ive": "i've",
-    "youre": "you're", "theyre": "they're", "thats": "that's", "whats": "what's",
-    "u": "you", "ur": "your", "thx": "thanks", "thnx": "thanks", "tnx": "thanks", "ty": "thanks",
-    "pls": "please", "plz": "please", "luv": "love", "cuz": "because", "coz": "because",
-    "fuckin": "fucking", "soo": "so", "noo": "no",
-}  # fmt: skip
-
-SHOUTING = "<caps>"
+CAPS = "<caps>"
 """The token that stands for two or more words in capitals."""
 
-
-def normalise(text: str) -> str:
-    """Brings a text to the form that is compared and tokenised.
-
-    Entities are decoded (twice: tweets are often escaped twice), addresses become `http`, mentions
-    `@user`, numbers `0`, hashtags `#` and their words; a sign repeated three times or more stays
-    twice; lone surrogates, zero-width and direction marks go; letters are lower-case.
-    """
-    if not text.isascii():
-        text = _plain(text)
-    if "&" in text:
-        text = html.unescape(html.unescape(text))
-        text = _plain(text)
-    if "http" in text or "www." in text or "HTTP" in text:
-        text = _URL.sub("http", text)
-    if "@" in text:
-        text = _MENTION.sub("@user", text)
-    if "#" in text:
-        text = _HASHTAG.sub(_split_hashtag, text)
-    shouts = len(_SHOUT.findall(text)) > 1
-    text = _ELONGATED.sub(r"\1\1", text.lower())
-    if not text.isascii() or _DIGIT.search(text):
-        text = _NUMBER.sub("0", text)
-    return f"{text} {SHOUTING}" if shouts else text
+_SIGN_OF = {written: sign for sign, written in STANDS_FOR.items()}
+_URL = re.compile(r"https?://\S+")
+_WWW = re.compile(r"www\.\S+")
+_MENTION = re.compile(r"@\w+")
+_HASHTAG = re.compile(r"#\w+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
+_MOUTHS = {
+    ")": "\ue010", "]": "\ue010", "(": "\ue011", "[": "\ue011", "d": "\ue012", "p": "\ue013",
+    "/": "\ue015", "\\": "\ue015", "o": "\ue016", "|": "\ue019", "*": "\ue01a", "3": "\ue017",
+}  # fmt: skip
+_EYES = np.zeros(128, dtype=bool)
+_EYES[[ord(eye) for eye in ":;=<"]] = True
+_MOUTH = np.zeros(128, dtype=np.uint32)
+for _mouth, _sign in _MOUTHS.items():
+    _MOUTH[ord(_mouth)] = _MOUTH[ord(_mouth.upper())] = ord(_sign)
+_PRIME = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2 ** 64
 
 
-def tokenise(text: str) -> list[str]:
-    """Splits a raw text into tokens; empty where there is nothing but spaces and marks."""
-    line = normalise(text)
-    shouts = line.endswith(SHOUTING)
-    if shouts:
-        line = line[: -len(SHOUTING)]
-    tokens = [_ALIASES.get(token, token) for token in _TOKEN.findall(line)]
-    if shouts:
-        tokens.append(SHOUTING)
-    return tokens
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of several texts, in a row."""
+
+    codes: Codes  # the folded characters of all texts
+    starts: Places  # where each token starts in `codes`, (tokens,)
+    ends: Places  # and where it ends
+    names: Names  # equal for equal tokens, (tokens,)
+    offsets: Places  # where each text's tokens start, and the end of the last, (texts + 1,)
+    shouts: NDArray[np.bool_]  # texts with two or more words in capitals, (texts,)
+
+    def strings(self) -> list[list[str]]:
+        """The tokens of each text as they are written in the vocabulary."""
+        line = self.codes.tobytes().decode("utf-32-le", "replace")
+        words = [line[a:b] for a, b in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
+        words = [STANDS_FOR.get(word, word) for word in words]
+        edges = self.offsets.tolist()
+        return [words[a:b] for a, b in pairwise(edges)]
 
 
-def key(text: str) -> str:
-    """Names a text for the search of repeats: equal for texts that give the same tokens."""
-    return " ".join(tokenise(text))
+def tokenise(texts: Sequence[str]) -> Tokens:
+    """Splits texts into tokens."""
+    raw = _characters(texts)
+    codes = fold()[raw]
+    capital = (raw - np.uint32(65)) < 26
+    kept = codes != 0
+    face = _emoticons(raw, codes)
+    if not kept.all():
+        codes, capital, face = codes[kept], capital[kept], face[kept]
+    again = np.zeros(len(codes), dtype=bool)
+    again[2:] = (codes[2:] == codes[1:-1]) & (codes[2:] == codes[:-2]) & (codes[2:] != END)
+    if again.any():
+        codes, capital, face = codes[~again], capital[~again], face[~again]
+    kinds = kind()[codes]
+    _settle(codes, kinds, face)
+    before, after = kinds[:-1], kinds[1:]
+    turn = before != after
+    alone = kinds == SIGN
+    inside = kinds != BREAK
+    begins, finishes = inside.copy(), inside
+    begins[1:] &= turn | alone[1:]
+    finishes[:-1] &= turn | alone[:-1]
+    starts, ends = np.flatnonzero(begins), np.flatnonzero(finishes) + 1
+    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+    offsets[1:] = np.searchsorted(starts, np.flatnonzero(codes == END))
+    return Tokens(
+        codes, starts, ends, _names(codes, starts, ends), offsets,
+        _shouting(capital, starts, ends, offsets),
+    )  # fmt: skip
 
 
-def _plain(text: str) -> str:
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = _GENDER.sub("", text)
-    text = text.translate(_TABLE)
-    parts = (text[start : start + _SLICE] for start in range(0, len(text), _SLICE))
-    text = "".join(unicodedata.normalize("NFKC", part) for part in parts)
-    return _MARKS.sub("", text)  # what is left belongs to no letter: struck-out and piled-up text
+def names(tokens: Sequence[str]) -> Names:
+    """The names of tokens as they are written in the vocabulary, (tokens,)."""
+    plain = [_SIGN_OF.get(token, token) for token in tokens]
+    codes = np.frombuffer("".join(plain).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    ends = np.cumsum([len(token) for token in plain], dtype=np.int64)
+    return _names(codes, np.concatenate([[0], ends[:-1]]), ends)
 
 
-def _split_hashtag(match: re.Match[str]) -> str:
-    return "# " + _CAMEL.sub(" ", match[1]) + " "
+def _characters(texts: Sequence[str]) -> Codes:
+    """All texts in one row, each followed by END, with addresses, mentions and masks replaced."""
+    end = chr(END)
+    plain = [html.unescape(html.unescape(one)) if "&" in one else one for one in texts]
+    line = end.join(plain) + end
+    if line.count(end) != len(texts):
+        line = end.join([one.replace(end, " ") for one in plain]) + end
+    if "http" in line:
+        line = _URL.sub(" \ue000 ", line)
+    if "www." in line:
+        line = _WWW.sub(" \ue000 ", line)
+    if "@" in line:
+        line = _MENTION.sub(" \ue001 ", line)
+    if "#" in line:
+        line = _HASHTAG.sub(_hashtag, line)
+    if "[" in line:
+        line = line.replace("[NAME]", " \ue002 ").replace("[RELIGION]", " \ue003 ")
+    return np.frombuffer(line.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _hashtag(match: re.Match[str]) -> str:
+    return "# " + _CAMEL.sub(" ", match[0][1:]) + " "
+
+
+def _emoticons(raw: Codes, codes: Codes) -> NDArray[np.uint32]:
+    """The sign of the emoticon that starts at a character, or 0; 1 where one goes on."""
+    face = np.zeros(len(raw), dtype=np.uint32)
+    low = np.minimum(raw, 127)
+    eyes = np.flatnonzero(_EYES[low])
+    if not len(eyes):
+        return face
+    nose = np.isin(raw[eyes + 1], (ord("-"), ord("^"), ord("'")))
+    place = eyes + 1 + nose
+    mouth = _MOUTH[low[place]]
+    heart = raw[eyes] == ord("<")
+    fits = (mouth != 0) & ((low[place] == ord("3")) == heart) & ~(heart & nose)
+    after = np.minimum(place + 1, len(raw) - 1)  # the last is END
+    fits &= kind()[codes[after]] != WORD
+    winks = (raw[eyes] == ord(";")) & (mouth == ord("\ue010"))
+    cries = nose & (raw[eyes + 1] == ord("'")) & (mouth == ord("\ue011"))
+    mouth = np.where(winks, ord("\ue014"), np.where(cries, ord("\ue018"), mouth))
+    eyes, nose, mouth = eyes[fits], nose[fits], mouth[fits]
+    face[eyes + 1] = 1
+    face[eyes + 1 + nose] = 1
+    face[eyes] = mouth
+    return face
+
+
+def _settle(codes: Codes, kinds: NDArray[np.uint8], face: NDArray[np.uint32]) -> None:
+    """Decides, in place, what hangs on a character's neighbours: emoticons, apostrophes, dots."""
+    signs = face > 1
+    if signs.any():
+        codes[signs] = face[signs]
+        kinds[signs] = SIGN
+        kinds[face == 1] = BREAK
+    marks = np.flatnonzero(kinds == APOSTROPHE)  # never the last: END is
+    joins = (kinds[marks - 1] == WORD) & (kinds[np.minimum(marks + 1, len(kinds) - 1)] == WORD)
+    kinds[marks] = np.where(joins & (marks > 0), WORD, BREAK)
+    dots = np.flatnonzero(kinds == DOT)
+    pairs = (codes[dots] == 0x2026) | (kinds[dots - 1] == DOT) | (kinds[dots + 1] == DOT)
+    kinds[dots[~pairs]] = BREAK
+    codes[dots[pairs]] = ord(".")
+
+
+def _names(codes: Codes, starts: Places, ends: Places) -> Names:
+    """Polynomial hashes of all tokens from one running sum, modulo 2 ** 64."""
+    powers, inverses = _powers(len(codes))
+    total = np.zeros(len(codes) + 1, dtype=np.uint64)
+    np.cumsum(codes * powers[: len(codes)], out=total[1:])
+    return (total[ends] - total[starts]) * inverses[starts]
+
+
+_cached = (np.ones(0, dtype=np.uint64), np.ones(0, dtype=np.uint64))
+
+
+def _powers(size: int) -> tuple[Names, Names]:
+    """Powers of the prime and of its inverse, at least `size` of them."""
+    global _cached  # grows with the longest batch, never wrong
+    if len(_cached[0]) < size:
+        length = max(1 << 18, 1 << size.bit_length())
+        _cached = (_chain(_PRIME, length), _chain(np.uint64(pow(int(_PRIME), -1, 1 << 64)), length))
+    return _cached
+
+
+def _chain(base: np.uint64, length: int) -> Names:
+    factors = np.full(length, base, dtype=np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors)
+
+
+def _shouting(
+    capital: NDArray[np.bool_], starts: Places, ends: Places, offsets: Places
+) -> NDArray[np.bool_]:
+    """Which texts have two or more words of three or more letters, all capital."""
+    total = np.zeros(len(capital) + 1, dtype=np.int32)
+    np.cumsum(capital, out=total[1:])
+    size = ends - starts
+    loud = ((total[ends] - total[starts]) == size) & (size > 2)
+    counts = np.zeros(len(starts) + 1, dtype=np.int32)
+    np.cumsum(loud, out=counts[1:])
+    return (counts[offsets[1:]] - counts[offsets[:-1]]) > 1

@@ -1,96 +1,167 @@
-"""Training: every head at once on the one embedding, in steps of one batch for each head.
+"""Training: every head at once on the one embedding, from raters' labels and the teacher's.
+
+All texts lie in one pool. A text's target for a head is what the raters said, what the teacher
+says, or a mean of both; a head that has neither for a text does not learn from it.
 
 What made the difference (docs/experiments.md): plain gradient descent for the embedding, which
 moves a rare word as little as its evidence is worth where Adam would move it as far as any
-other, and more weight for rare labels.
+other, more weight for rare labels, and the teacher's labels of texts that nobody labelled.
 """
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
 from classifier import checkpoint
-from classifier.calibration import crossed_macro_f1
-from classifier.datasets import Labelled
-from classifier.labels import EMOJI, EMOTIONS, POLARITIES
-from classifier.model import (
-    CbowClassifier,
-    ModelConfig,
-    initial_embedding,
-    initial_weights,
-    pack,
-)
+from classifier.heads import HEADS, columns
+from classifier.model import CbowClassifier, ModelConfig, initial_embedding, initial_weights
+from classifier.readers import Labelled
 from classifier.text import tokenise
+from classifier.thresholds import crossed_macro_f1
 from classifier.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 
-HEADS = {"emotion": EMOTIONS, "polarity": POLARITIES, "emoji": EMOJI}
+CHUNK = 1024
+"""Texts tokenised at once."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """What shapes a run."""
 
-    dim: int = 64
-    hidden: int = 128
-    epochs: int = 6
-    batch: int = 256  # texts of each head in a step
-    embedding_rate: float = 2.0  # gradient descent with momentum 0.9
+    dim: int = 128
+    hidden: int = 256
+    epochs: int = 5
+    batch: int = 512  # texts in a step
+    embedding_rate: float = 30.0  # gradient descent
     rate: float = 3e-3  # Adam, for everything else
     decay: float = 0.0  # weight decay of everything else
     warm_up: float = 0.1  # share of all steps in which rates rise, before they fall to zero
-    token_dropout: float = 0.4  # words left out of a text, anew in each epoch
-    dropout: float = 0.5  # of bag and hidden layer
-    rarity: float = 0.5  # a positive of a label counts (most frequent / its frequency) ** rarity
+    token_dropout: float = 0.2  # words left out of a text, anew in each epoch
+    dropout: float = 0.1  # of bag and hidden layer
+    rarity: float = 0.25  # a positive of a label counts (most frequent / its frequency) ** rarity
+    trust: float = 0.5  # share of the teacher in the target of a text that raters labelled
+    repeats: Mapping[str, int] = field(
+        default_factory=lambda: {
+            "emotion": 2,
+            "emotion6": 2,
+            "tweet_emotion": 3,
+            "suggestion": 2,
+            "topic": 8,
+        }
+    )  # how often an epoch reads the texts that raters labelled for a head; 1 if not named
     head_weights: Mapping[str, float] = field(
-        default_factory=lambda: {"emotion": 1.0, "polarity": 1.0}
+        default_factory=lambda: {
+            "emotion": 1.0,
+            "polarity": 0.6,
+            "suggestion": 0.6,
+            "topic": 0.4,
+            "emotion6": 1.0,
+            "tweet_emotion": 0.5,
+            "affect": 0.3,
+        }
     )
-    members: int = 2  # models, of seeds seed, seed + 1, ..., that are joined into one
     seed: int = 1
 
 
 @dataclass(frozen=True)
-class Examples:
-    """One head's texts as ids, and their targets."""
+class Pool:
+    """Texts as ids, and what is known of each."""
 
-    ids: Tensor  # of all texts in a row
+    ids: Tensor  # of all texts in a row, int32
     offsets: Tensor  # (texts + 1,)
-    targets: Tensor  # (texts, labels), 0 or 1
+    targets: Tensor  # (texts, labels of all heads), float16, from 0 to 1
+    known: Tensor  # (texts, heads), whether a head has a target, bool
+    order: Tensor  # the texts of an epoch, some of them more than once
 
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids, offsets and targets of some texts."""
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids and offsets of some texts."""
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
         offsets = functional.pad(lengths.cumsum(0), (1, 0))
         within = torch.arange(int(offsets[-1])) - torch.repeat_interleave(offsets[:-1], lengths)
-        ids = self.ids[torch.repeat_interleave(starts, lengths) + within]
-        return ids, offsets, self.targets[rows]
+        return self.ids[torch.repeat_interleave(starts, lengths) + within].long(), offsets
 
 
-def examples(data: Labelled, vocabulary: Vocabulary, labels: Sequence[str]) -> Examples:
-    """Turns labelled texts into ids and targets."""
-    ids, offsets = pack([vocabulary.ids(tokenise(text)) for text in data.texts])
-    targets = torch.zeros(len(data), len(labels))
-    for row, numbers in enumerate(data.targets):
-        targets[row, list(numbers)] = 1.0
-    return Examples(ids, offsets, targets)
+def bags(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+    """The ids of texts in a row, int32, and their offsets, (texts + 1,)."""
+    ids, lengths = [np.zeros(0, dtype=np.int32)], [np.zeros(1, dtype=np.int64)]
+    for start in range(0, len(texts), CHUNK):
+        found = vocabulary.bags(tokenise(texts[start : start + CHUNK]))
+        ids.append(found.ids)
+        lengths.append(np.diff(found.offsets))
+    return (
+        torch.from_numpy(np.concatenate(ids)),
+        torch.from_numpy(np.cumsum(np.concatenate(lengths))),
+    )
+
+
+def pool(
+    labelled: Mapping[str, Labelled],
+    soft: tuple[Sequence[str], Tensor] | None,
+    vocabulary: Vocabulary,
+    config: TrainConfig,
+) -> Pool:
+    """Lays all texts together.
+
+    Args:
+        labelled: head to the texts that raters labelled for it.
+        soft: texts and the teacher's logits for them, (texts, labels of all heads).
+        vocabulary: words and phrases.
+        config: the settings of the run.
+    """
+    row_of: dict[str, int] = {}
+    for text in (one for part in labelled.values() for one in part.texts):
+        row_of.setdefault(text, len(row_of))
+    soft_texts = soft[0] if soft else ()
+    for text in soft_texts:
+        row_of.setdefault(text, len(row_of))
+    where = columns()
+    width = where[next(reversed(where))].stop
+    targets = torch.zeros(len(row_of), width, dtype=torch.float16)
+    taught = torch.zeros(len(row_of), dtype=torch.bool)
+    if soft:
+        rows = torch.tensor([row_of[text] for text in soft_texts], dtype=torch.int64)
+        targets[rows] = probabilities(soft[1].float()).half()
+        taught[rows] = True
+    known = taught[:, None].repeat(1, len(where))
+    order = [torch.arange(len(row_of))]
+    for name, part in labelled.items():
+        rows = torch.tensor([row_of[text] for text in part.texts], dtype=torch.int64)
+        place = list(where).index(name)
+        gold = torch.zeros(len(part), len(HEADS[name].labels))
+        for row, numbers in enumerate(part.targets):
+            gold[row, list(numbers)] = 1.0
+        trust = torch.where(taught[rows], config.trust, 0.0)[:, None]
+        mixed = trust * targets[rows, where[name]].float() + (1 - trust) * gold
+        targets[rows, where[name]] = mixed.half()
+        known[rows, place] = True
+        order += [rows] * (config.repeats.get(name, 1) - 1)
+    ids, offsets = bags(list(row_of), vocabulary)
+    return Pool(ids, offsets, targets, known, torch.cat(order))
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """The logits of all heads side by side as probabilities."""
+    parts = [
+        torch.sigmoid(logits[:, where]) if HEADS[name].several else logits[:, where].softmax(1)
+        for name, where in columns().items()
+    ]
+    return torch.cat(parts, 1)
 
 
 def train(
-    data: Mapping[str, Examples],
-    dev: Examples,
+    texts: Pool,
+    dev: tuple[Tensor, Tensor, Tensor],
     vocabulary: Vocabulary,
     words: Tensor | None,
     config: TrainConfig,
@@ -99,13 +170,11 @@ def train(
     resume: bool = False,
     quiet: bool = False,
 ) -> tuple[CbowClassifier, list[dict[str, float]]]:
-    """Trains and returns the model of the best epoch, and what was measured after each.
-
-    The best epoch is the one with the highest crossed macro-F1 of the emotions on dev.
+    """Trains and returns the model after the last epoch, and what was measured after each.
 
     Args:
-        data: head to train examples.
-        dev: the emotions' development examples.
+        texts: the pool.
+        dev: ids, offsets and targets of the emotions' development texts.
         vocabulary: the words and phrases.
         words: a pre-trained embedding of the vocabulary's words, (words, dim), or none.
         config: the settings of the run.
@@ -114,54 +183,46 @@ def train(
         quiet: no progress bar.
     """
     torch.manual_seed(config.seed)
-    model = _new_model(data, vocabulary, words, config)
+    model = _new_model(texts, vocabulary, words, config)
     optimisers = _optimisers(model, config)
-    settings = {**asdict(config), "vocabulary": len(vocabulary)}
+    settings = {**asdict(config), "vocabulary": len(vocabulary), "texts": len(texts.targets)}
     history: list[dict[str, float]] = []
-    best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     first = 0
     if resume:
         first, state = checkpoint.load(run, settings)
         model.load_state_dict(state["model"])
         for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
-        best, history = state["best"], state["history"]
-    steps = len(data["emotion"]) // config.batch
+        history = state["history"]
+    steps = max(1, len(texts.order) // config.batch)
     bar: tqdm[Any] = tqdm(
         total=steps * config.epochs, initial=steps * first, unit="batch", disable=quiet or None
     )
     with bar:
         for epoch in range(first, config.epochs):
             bar.set_description(f"train {epoch + 1}/{config.epochs}")
-            loss = _epoch(model, optimisers, data, config, epoch, steps, bar)
+            loss = _epoch(model, optimisers, texts, config, epoch, steps, bar)
             measured = {"epoch": epoch + 1, "loss": loss, "dev_macro_f1": _dev_score(model, dev)}
             history.append(measured)
-            if measured["dev_macro_f1"] >= max(each["dev_macro_f1"] for each in history):
-                best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             bar.set_postfix(loss=f"{loss:.3f}", dev=f"{measured['dev_macro_f1']:.4f}")
             state = {
                 "model": model.state_dict(),
                 "optimisers": [each.state_dict() for each in optimisers],
-                "best": best,
                 "history": history,
             }
             checkpoint.save(run, epoch + 1, settings, state)
-    model.load_state_dict(best)
     model.eval()
     return model, history
 
 
 def _new_model(
-    data: Mapping[str, Examples], vocabulary: Vocabulary, words: Tensor | None, config: TrainConfig
+    texts: Pool, vocabulary: Vocabulary, words: Tensor | None, config: TrainConfig
 ) -> CbowClassifier:
-    heads = {head: len(HEADS[head]) for head in config.head_weights}
-    model = CbowClassifier(ModelConfig(len(vocabulary), config.dim, config.hidden, heads))
-    counts = torch.zeros(len(vocabulary))
-    for part in data.values():
-        counts += torch.bincount(part.ids, minlength=len(vocabulary))
-    texts = sum(len(part) for part in data.values())
+    shape = ModelConfig(len(vocabulary), config.dim, config.hidden, texts.targets.shape[1])
+    model = CbowClassifier(shape)
+    counts = torch.bincount(texts.ids, minlength=len(vocabulary)).float()
     with torch.no_grad():
-        model.weight.copy_(initial_weights(counts, texts))
+        model.weight.copy_(initial_weights(counts, len(texts.targets)))
         model.embedding.weight.normal_(0.0, 0.1)
     if words is not None:
         initial_embedding(model, words)
@@ -173,7 +234,7 @@ def _optimisers(model: CbowClassifier, config: TrainConfig) -> list[torch.optim.
         tensor for name, tensor in model.named_parameters() if not name.startswith("embedding")
     ]
     return [
-        torch.optim.SGD([model.embedding.weight], lr=config.embedding_rate, momentum=0.9),
+        torch.optim.SGD([model.embedding.weight], lr=config.embedding_rate),
         torch.optim.AdamW(others, lr=config.rate, weight_decay=config.decay, fused=True),
     ]
 
@@ -181,36 +242,30 @@ def _optimisers(model: CbowClassifier, config: TrainConfig) -> list[torch.optim.
 def _epoch(
     model: CbowClassifier,
     optimisers: Sequence[torch.optim.Optimizer],
-    data: Mapping[str, Examples],
+    texts: Pool,
     config: TrainConfig,
     epoch: int,
     steps: int,
     bar: "tqdm[Any]",
 ) -> float:
-    """One pass over the emotions' texts; returns the mean loss."""
+    """One pass over the pool; returns the mean loss."""
     model.train()
     generator = checkpoint.generator(config.seed, epoch)
     torch.manual_seed(config.seed * 100_003 + epoch)  # the layers' own dropout has no generator
-    orders = {
-        head: torch.randperm(len(data[head]), generator=generator) for head in config.head_weights
-    }
-    importance = {
-        head: _importance(data[head].targets, config.rarity if head == "emotion" else 1.0)
-        for head in config.head_weights
-    }
+    order = texts.order[torch.randperm(len(texts.order), generator=generator)]
+    importance = _importance(texts, config.rarity)
     total = 0.0
     for step in range(steps):
         pace = _pace((epoch * steps + step) / (steps * config.epochs), config.warm_up)
         optimisers[0].param_groups[0]["lr"] = config.embedding_rate * pace
         optimisers[1].param_groups[0]["lr"] = config.rate * pace
-        loss = torch.zeros(())
-        for head, weight in config.head_weights.items():
-            start = step * config.batch % (len(orders[head]) - config.batch + 1)
-            ids, offsets, targets = data[head].take(orders[head][start : start + config.batch])
-            kept = torch.rand(len(ids), generator=generator) >= config.token_dropout
-            keep = kept / (1.0 - config.token_dropout)
-            logits = model.logits(model.bag(ids, offsets, keep), head, config.dropout)
-            loss = loss + weight * _loss(head, logits, targets, importance[head])
+        rows = order[step * config.batch : (step + 1) * config.batch]
+        ids, offsets = texts.take(rows)
+        kept = torch.rand(len(ids), generator=generator) >= config.token_dropout
+        logits = model(ids, offsets, kept / (1.0 - config.token_dropout), config.dropout)
+        loss = _loss(
+            logits, texts.targets[rows].float(), texts.known[rows].float(), importance, config
+        )
         for optimiser in optimisers:
             optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
@@ -218,7 +273,7 @@ def _epoch(
             optimiser.step()
         total += float(loss.detach())
         bar.update()
-    return total / max(steps, 1)
+    return total / steps
 
 
 def _pace(share: float, warm_up: float) -> float:
@@ -226,23 +281,35 @@ def _pace(share: float, warm_up: float) -> float:
     return share / warm_up if share < warm_up else (1.0 - share) / (1.0 - warm_up)
 
 
-def _importance(targets: Tensor, rarity: float) -> Tensor:
-    """What a positive of each label counts, (labels,); 1 for the most frequent."""
-    frequency = targets.sum(0).clamp(min=1.0)
-    return (frequency.max() / frequency) ** rarity
+def _importance(texts: Pool, rarity: float) -> Tensor:
+    """What a positive of each label counts, (labels,); 1 for the most frequent of its head."""
+    parts = []
+    for number, (name, where) in enumerate(columns().items()):
+        seen = texts.targets[texts.known[:, number], where].float().sum(0).clamp(min=1.0)
+        parts.append((seen.max() / seen) ** (rarity if HEADS[name].several else 2 * rarity))
+    return torch.cat(parts)
 
 
-def _loss(head: str, logits: Tensor, targets: Tensor, importance: Tensor) -> Tensor:
-    if head != "emotion":
-        return functional.cross_entropy(logits, targets.argmax(1), weight=importance)
-    return functional.binary_cross_entropy_with_logits(
-        logits, targets, pos_weight=importance, reduction="sum"
-    ) / len(targets)
+def _loss(
+    logits: Tensor, targets: Tensor, known: Tensor, importance: Tensor, config: TrainConfig
+) -> Tensor:
+    """The weighted sum of the heads' losses, a mean over the texts that each head knows."""
+    total = torch.zeros(())
+    for number, (name, where) in enumerate(columns().items()):
+        said, right, there = logits[:, where], targets[:, where], known[:, number]
+        if HEADS[name].several:
+            each = functional.binary_cross_entropy_with_logits(
+                said, right, pos_weight=importance[where], reduction="none"
+            ).sum(1)
+        else:
+            each = -(right * importance[where] * said.log_softmax(1)).sum(1)
+        weight = config.head_weights.get(name, 1.0)
+        total = total + weight * (each * there).sum() / len(logits)
+    return total
 
 
 @torch.no_grad()
-def _dev_score(model: CbowClassifier, dev: Examples) -> float:
+def _dev_score(model: CbowClassifier, dev: tuple[Tensor, Tensor, Tensor]) -> float:
     model.eval()
-    logits = model.logits(model.bag(dev.ids, dev.offsets), "emotion")
-    score = crossed_macro_f1(torch.sigmoid(logits).double(), dev.targets.double())
-    return 0.0 if math.isnan(score) else score
+    logits = model(dev[0].long(), dev[1])[:, columns()["emotion"]]
+    return crossed_macro_f1(torch.sigmoid(logits).double(), dev[2].double())

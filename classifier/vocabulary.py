@@ -1,4 +1,4 @@
-"""Token to id: words first, then phrases of two and three words that earned a place.
+"""Tokens to ids: words first, then phrases of two and three words that earned a place.
 
 An id is the line number in `vocabulary.txt`. Line 0 is the unknown word. A phrase is written as
 its words with spaces between, and comes after every part of it.
@@ -6,10 +6,40 @@ its words with spaces between, and comes after every part of it.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.lookup import Lookup
+from classifier.text import CAPS, Tokens, names
+
 UNKNOWN = 0
-_SHIFT = 24  # an id takes at most 24 bits, so that (part << 24 | word) names a pair
+_SHIFT = np.uint64(24)  # an id takes at most 24 bits, so that (part << 24 | word) names a pair
+
+ALIASES = {
+    ".": "..",  # an ellipsis of one character
+    "dont": "don't", "cant": "can't", "wont": "won't", "didnt": "didn't", "doesnt": "doesn't",
+    "isnt": "isn't", "wasnt": "wasn't", "arent": "aren't", "werent": "weren't",
+    "couldnt": "couldn't", "wouldnt": "wouldn't", "shouldnt": "shouldn't", "havent": "haven't",
+    "hasnt": "hasn't", "hadnt": "hadn't", "aint": "ain't", "im": "i'm", "ive": "i've",
+    "youre": "you're", "theyre": "they're", "thats": "that's", "whats": "what's",
+    "u": "you", "ur": "your", "thx": "thanks", "thnx": "thanks", "tnx": "thanks", "ty": "thanks",
+    "pls": "please", "plz": "please", "luv": "love", "cuz": "because", "coz": "because",
+    "fuckin": "fucking", "soo": "so", "noo": "no",
+}  # fmt: skip
+"""Other spellings: each counts as the word it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bags:
+    """The known words and phrases of several texts, in a row."""
+
+    ids: NDArray[np.int32]  # in the order of the tokens they end at, (ids,)
+    offsets: NDArray[np.int64]  # where each text starts, and the end of the last, (texts + 1,)
+    last: NDArray[np.int64]  # the token each word or phrase ends at, (ids,)
+    span: NDArray[np.int64]  # how many tokens it takes, (ids,)
 
 
 class Vocabulary:
@@ -24,51 +54,65 @@ class Vocabulary:
         if not entries or entries[0] != "<unknown>":
             raise ValueError("the first entry must be <unknown>")
         self.entries = tuple(entries)
-        self._words: dict[str, int] = {}
-        self._phrases: dict[int, int] = {}
         ids: dict[str, int] = {}
+        words, keys, numbers = 0, [], []
         for number, entry in enumerate(entries):
             if not entry or entry in ids:
                 raise ValueError(f"entry {number} is {'repeated' if entry else 'empty'}: {entry!r}")
             head, _, last = entry.rpartition(" ")
-            if not head:
-                self._words[entry] = number
-            elif head in ids and last in self._words:
-                self._phrases[ids[head] << _SHIFT | self._words[last]] = number
+            if not head and words == number:
+                words += 1
+            elif head in ids and 0 < ids.get(last, 0) < words:
+                keys.append(ids[head] << 24 | ids[last])
+                numbers.append(number)
             else:
-                raise ValueError(f"entry {number} is a phrase of unknown parts: {entry!r}")
+                raise ValueError(f"entry {number} is out of order or of unknown parts: {entry!r}")
             ids[entry] = number
+        self.words = words
+        self._caps = ids.get(CAPS, UNKNOWN)
+        known = {**{one: ids[one] for one in entries[1:words] if one != CAPS}}
+        for alias, word in ALIASES.items():
+            if word in known:
+                known[alias] = known[word]
+        self._word = Lookup(names(list(known)), np.array(list(known.values()), dtype=np.int32))
+        self._phrase = Lookup(np.array(keys, dtype=np.uint64), np.array(numbers, dtype=np.int32))
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    @property
-    def words(self) -> int:
-        """How many entries are single words, the unknown one included; phrases come after."""
-        return len(self._words)
+    def word_ids(self, tokens: Tokens) -> NDArray[np.int32]:
+        """The id of each token as a word, 0 if unknown, (tokens,)."""
+        return self._word(tokens.names)
 
-    def word_ids(self, tokens: Iterable[str]) -> list[int]:
-        """The ids of the known words of a text, without phrases."""
-        word_of = self._words.get
-        return [word for token in tokens if (word := word_of(token, UNKNOWN))]
+    def known_words(self, tokens: Tokens) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids of the known words of each text, without phrases, and their offsets."""
+        words = self.word_ids(tokens)
+        total = np.zeros(len(words) + 1, dtype=np.int64)
+        np.cumsum(words != 0, out=total[1:])
+        return words[words != 0], total[tokens.offsets]
 
-    def ids(self, tokens: Iterable[str]) -> list[int]:
-        """The ids of the known words and phrases of a text; empty where nothing is known."""
-        word_of, phrase_of = self._words.get, self._phrases.get
-        found: list[int] = []
-        add = found.append
-        word_before = pair_before = 0  # 0: unknown, or the start
-        for token in tokens:
-            word = word_of(token, 0)
-            pair = 0
-            if word:
-                add(word)
-                if word_before and (pair := phrase_of(word_before << _SHIFT | word, 0)):
-                    add(pair)
-                if pair_before and (triple := phrase_of(pair_before << _SHIFT | word, 0)):
-                    add(triple)
-            word_before, pair_before = word, pair
-        return found
+    def bags(self, tokens: Tokens) -> Bags:
+        """The ids of the known words and phrases of each text."""
+        words = self.word_ids(tokens)
+        wide = np.zeros((len(words), 3), dtype=np.int32)
+        wide[:, 0] = words
+        before = _follows(words, tokens)
+        for part in (0, 1):
+            rows, keys = _joined(wide, before, part)
+            wide[rows + 1, part + 1] = self._phrase(keys)
+        known = wide != 0
+        ids = wide[known]
+        total = np.zeros(len(words) + 1, dtype=np.int64)
+        np.cumsum(known.sum(1), out=total[1:])
+        offsets = total[tokens.offsets]
+        last, span = np.nonzero(known)
+        if self._caps and tokens.shouts.any():
+            loud = tokens.shouts & (offsets[1:] > offsets[:-1])
+            place = offsets[1:][loud]
+            ids = np.insert(ids, place, self._caps)
+            last, span = np.insert(last, place, last[place - 1]), np.insert(span, place, -1)
+            offsets[1:] += np.cumsum(loud)
+        return Bags(ids, offsets, last, span + 1)
 
     def save(self, path: Path) -> None:
         """Writes one entry a line."""
@@ -81,34 +125,69 @@ class Vocabulary:
 
     @classmethod
     def build(
-        cls,
-        words_from: Iterable[Sequence[str]],
-        phrases_from: Iterable[Sequence[str]],
-        *,
-        max_words: int,
-        max_phrases: int,
-        min_count: int = 3,
+        cls, texts: Iterable[Tokens], *, max_words: int, max_phrases: int, min_count: int = 3
     ) -> "Vocabulary":
-        """Counts words in one corpus and phrases in another, and keeps the most frequent.
+        """Counts words and phrases and keeps the most frequent.
 
-        Ties go by spelling, so that the same corpus gives the same ids everywhere.
+        Ties go by spelling (words) and by the ids of the parts (phrases), so that the same texts
+        give the same ids everywhere.
         """
-        words = _most(Counter(t for tokens in words_from for t in tokens), max_words, min_count)
-        known = set(words)
-        counts: Counter[str] = Counter()
-        for tokens in phrases_from:
-            for size in (2, 3):
-                for start in range(len(tokens) - size + 1):
-                    part = tokens[start : start + size]
-                    if known.issuperset(part):
-                        counts[" ".join(part)] += 1
-        phrases = _most(counts, max_phrases, min_count)
-        kept = set(phrases)
+        parts = list(texts)
+        counts = Counter(token for part in parts for text in part.strings() for token in text)
+        for alias, word in ALIASES.items():
+            counts[word] += counts.pop(alias, 0)
+        counts[CAPS] = sum(int(part.shouts.sum()) for part in parts)
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        entries = [one for one, count in ranked[:max_words] if count >= min_count]
+        known = cls(["<unknown>", *entries])
+        entries = list(known.entries)
+        pairs = known._count(parts, entries, max_phrases, min_count)
+        known = cls([*entries, *(phrase for phrase, _ in pairs)])
+        triples = known._count(parts, list(known.entries), max_phrases, min_count)
+        best = sorted([*pairs, *triples], key=lambda item: -item[1])[:max_phrases]
+        kept = {phrase for phrase, _ in best}
         # the first two of three, being at least as frequent, may still lose a tie at the cut
-        whole = [p for p in phrases if p.count(" ") == 1 or p.rpartition(" ")[0] in kept]
-        return cls(["<unknown>", *words, *sorted(whole, key=lambda p: p.count(" "))])
+        whole = [p for p, _ in best if p.count(" ") == 1 or p.rpartition(" ")[0] in kept]
+        return cls([*entries, *sorted(whole, key=lambda p: p.count(" "))])
+
+    def _count(
+        self, parts: Sequence[Tokens], entries: Sequence[str], limit: int, min_count: int
+    ) -> list[tuple[str, int]]:
+        """The most frequent phrases of one word more than the longest known, and their counts."""
+        column = 1 if len(self) > self.words else 0
+        found: dict[int, int] = {}
+        for part in parts:
+            words = self.word_ids(part)
+            wide = np.zeros((len(words), 3), dtype=np.int32)
+            wide[:, 0] = words
+            before = _follows(words, part)
+            if column:
+                rows, keys = _joined(wide, before, 0)
+                wide[rows + 1, 1] = self._phrase(keys)
+            _, keys = _joined(wide, before, column)
+            for key, count in zip(
+                *map(np.ndarray.tolist, np.unique(keys, return_counts=True)), strict=True
+            ):
+                found[key] = found.get(key, 0) + count
+        ranked = sorted(
+            ((key, count) for key, count in found.items() if count >= min_count),
+            key=lambda item: (-item[1], item[0]),
+        )[:limit]
+        return [(f"{entries[key >> 24]} {entries[key & 0xFFFFFF]}", count) for key, count in ranked]
 
 
-def _most(counts: Counter[str], limit: int, min_count: int) -> list[str]:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [entry for entry, count in ranked[:limit] if count >= min_count and entry != "<unknown>"]
+def _follows(words: NDArray[np.int32], tokens: Tokens) -> NDArray[np.bool_]:
+    """Whether each token but the first is a known word after another token of its text."""
+    inner = np.ones(len(words) + 1, dtype=bool)
+    inner[tokens.offsets] = False
+    known: NDArray[np.bool_] = inner[1:-1] & (words[1:] != 0)
+    return known
+
+
+def _joined(
+    wide: NDArray[np.int32], before: NDArray[np.bool_], part: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Where a part (column of `wide`) is followed by a word, and the keys that the two make."""
+    rows = np.flatnonzero(before & (wide[:-1, part] != 0))
+    heads, lasts = wide[rows, part].astype(np.uint64), wide[rows + 1, 0].astype(np.uint64)
+    return rows, heads << _SHIFT | lasts

@@ -124,6 +124,9 @@ def _ours(record: ClassifiedPost) -> dict[str, Any]:
     emotion = {
         "labels": found.emotions,
         "primary": found.primary,
+        "ekman": found.ekman,
+        "sentiment_groups": found.sentiment_groups,
+        "words": found.words,
         "probability": found.probabilities,
     }
     polarity = {
@@ -131,10 +134,12 @@ def _ours(record: ClassifiedPost) -> dict[str, Any]:
         "score": found.polarity.score,
         "probability": found.polarity.probabilities,
     }
+    topic = {"labels": found.topics, "probability": found.topic_probabilities}
     return _present(
         {
             "schema_version": record.schema_version,
             "language": post.language,
+            "text_language": found.language,
             "links": _distinct(post.links),
             "reply_to": post.reply_to,
             "conversation": post.conversation,
@@ -145,6 +150,9 @@ def _ours(record: ClassifiedPost) -> dict[str, Any]:
             "origin": _present(dict(post.origin)),
             "emotion": _present(emotion),
             "polarity": _present(polarity),
+            "suggestion": found.suggestion,
+            "comment_class": found.comment_class,
+            "topic": _present(topic),
             "model": found.model,
             "abstained": found.abstained,
             "classified_at": timestamp(found.classified_at),

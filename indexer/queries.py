@@ -29,6 +29,8 @@ class Overview:
     polarities: dict[str, int]
     platforms: dict[str, int]
     languages: dict[str, int]
+    comment_classes: dict[str, int]
+    topics: dict[str, int]
     abstained: int
     mean_polarity: float | None
     busiest_hour: datetime | None
@@ -77,6 +79,8 @@ def overview(client: Elasticsearch, crawl: str | None = None) -> Overview:
             "polarities": _terms("emostream.polarity.label", 3),
             "platforms": _terms("event.provider", 10),
             "languages": _terms("emostream.language", 5),
+            "comment_classes": _terms("emostream.comment_class", 5),
+            "topics": _terms("emostream.topic.labels", 5),
             "abstained": {"filter": {"exists": {"field": "emostream.abstained"}}},
             "polarity": {"avg": {"field": "emostream.polarity.score"}},
             "hours": {
@@ -101,6 +105,8 @@ def overview(client: Elasticsearch, crawl: str | None = None) -> Overview:
         polarities=_counts(found, "polarities"),
         platforms=_counts(found, "platforms"),
         languages=_counts(found, "languages"),
+        comment_classes=_counts(found, "comment_classes"),
+        topics=_counts(found, "topics"),
         abstained=int(found.get("abstained", {}).get("doc_count", 0)),
         mean_polarity=found.get("polarity", {}).get("value"),
         busiest_hour=datetime.fromisoformat(hours[0]["key_as_string"]) if hours else None,
@@ -110,38 +116,17 @@ def overview(client: Elasticsearch, crawl: str | None = None) -> Overview:
 
 
 def words(client: Elasticsearch, emotion: str, crawl: str | None = None) -> list[str]:
-    """Gives the words that mark an emotion's posts off from all posts; few posts give few."""
-    for fewest in (3, 2):
-        answer = client.search(
-            index=ALIAS,
-            ignore_unavailable=True,
-            size=0,
-            query={
-                "bool": {
-                    "filter": [of_crawl(crawl), {"term": {"emostream.emotion.primary": emotion}}]
-                }
-            },
-            aggregations={
-                "sample": {
-                    "sampler": {"shard_size": 5000},
-                    "aggregations": {
-                        "words": {
-                            "significant_text": {
-                                "field": "message",
-                                "filter_duplicate_text": True,
-                                "min_doc_count": fewest,
-                                "size": WORDS,
-                                "gnd": {},  # tried beside four others: the one without "the"
-                            }
-                        }
-                    },
-                }
-            },
-        )
-        found = _buckets((answer.get("aggregations") or {}).get("sample", {}), "words")
-        if found:
-            break
-    return [bucket["key"] for bucket in found]
+    """Gives the words that stand most often behind an emotion, as the classifier explains it."""
+    answer = client.search(
+        index=ALIAS,
+        ignore_unavailable=True,
+        size=0,
+        query={
+            "bool": {"filter": [of_crawl(crawl), {"term": {"emostream.emotion.primary": emotion}}]}
+        },
+        aggregations={"words": _terms("emostream.emotion.words", WORDS)},
+    )
+    return list(_counts(answer.get("aggregations") or {}, "words"))
 
 
 def deletions(client: Elasticsearch, crawl: str | None = None) -> int:

@@ -42,10 +42,15 @@ def render(
     lines += [
         _row("platforms", _shares(found.platforms)),
         _row("languages", _shares(found.languages)),
-        _row("busiest hour", _busiest(found)),
     ]
+    # A model may have no such heads, and older documents have no such fields.
+    if found.comment_classes:
+        lines.append(_row("comment classes", _shares(found.comment_classes)))
+    if found.topics:
+        lines.append(_row("topics", _shares(found.topics)))
+    lines.append(_row("busiest hour", _busiest(found)))
     if found.top_emotion:
-        lines.append(_row(f"words of {found.top_emotion}", _words(found, words)))
+        lines.append(_row(f"words of {found.top_emotion}", " · ".join(words) or "none given"))
     lines += [
         _row("speed", _speed(found)),
         _row("no label given", f"{found.abstained:,} posts"),
@@ -154,12 +159,6 @@ def _busiest(found: Overview) -> str:
     if found.busiest_hour is None:
         return "none"
     return f"{found.busiest_hour:%Y-%m-%d %H:00} UTC, {found.busiest_posts:,} posts"
-
-
-def _words(found: Overview, words: Sequence[str]) -> str:
-    if words:
-        return " · ".join(words)
-    return f"too few posts ({found.emotions[found.top_emotion or '']:,}) to tell"
 
 
 def _speed(found: Overview) -> str:

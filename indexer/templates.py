@@ -79,9 +79,16 @@ def set_up(client: Elasticsearch) -> list[str]:
 
 
 def ensure(client: Elasticsearch) -> None:
-    """Sets up where that has not been done yet; a station that may only write can start then."""
-    done = all(_installed(client, name) == declared(name)["version"] for name in TEMPLATES)
-    if not done or not client.indices.exists(index=deletions.INDEX):
+    """Sets up where that has not been done yet; a station that may only write can start then.
+
+    A month of an earlier mapping counts as not done: strict as it is, it would refuse documents.
+    """
+    done = (
+        all(_installed(client, name) == declared(name)["version"] for name in TEMPLATES)
+        and client.indices.exists(index=deletions.INDEX)
+        and not any(0 < of_month < _version() for of_month in _months(client).values())
+    )
+    if not done:
         set_up(client)
 
 
@@ -92,18 +99,14 @@ def check(client: Elasticsearch, backoff: Backoff, indices: Iterable[str]) -> No
         UserError: the template or an index is not there as we declare it.
     """
     name = TEMPLATES[0]
-    ours = declared(name)["version"]
+    ours = _version()
     with writing(backoff):
         installed = _installed(client, name)
-        # Of all months: the names of many would not fit into one line of HTTP (4 kB).
-        present = client.indices.get_mapping(index=f"{PREFIX}*")
+        present = _months(client)
     _refuse_newer(name, installed)
     versions: dict[str, int | None] = {f"index template {name}": installed}
     wanted = set(indices)
-    for index, body in present.body.items():
-        if index not in wanted:
-            continue
-        versions[f"index {index}"] = body["mappings"].get("_meta", {}).get("version", 0)
+    versions |= {f"index {index}": of for index, of in present.items() if index in wanted}
     for what, version in versions.items():
         if version != ours:
             state = "missing" if version is None else f"version {version}"
@@ -113,11 +116,28 @@ def check(client: Elasticsearch, backoff: Backoff, indices: Iterable[str]) -> No
             )
 
 
+def _version() -> int:
+    version: int = mapping()["_meta"]["version"]
+    return version
+
+
+def _months(client: Elasticsearch) -> dict[str, int]:
+    """Gives the version of each month's mapping; 0 where it is not ours."""
+    # Of all months: the names of many would not fit into one line of HTTP (4 kB).
+    present = client.indices.get_mapping(index=f"{PREFIX}*").body
+    return {
+        index: _version_in(body["mappings"].get("_meta", {})) for index, body in present.items()
+    }
+
+
 def _installed(client: Elasticsearch, name: str) -> int | None:
     answer = client.options(ignore_status=404).indices.get_index_template(name=name)
     if answer.meta.status == 404:
         return None
-    meta = answer["index_templates"][0]["index_template"].get("_meta", {})
+    return _version_in(answer["index_templates"][0]["index_template"].get("_meta", {}))
+
+
+def _version_in(meta: dict[str, Any]) -> int:
     version = meta.get("version", 0)
     return version if isinstance(version, int) else 0
 

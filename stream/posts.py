@@ -41,6 +41,8 @@ def _in_utc(moment: datetime) -> datetime:
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Platform = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,8}$")]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Score = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
@@ -154,6 +156,10 @@ class Deletion(Identified):
     origin: Origin
 
 
+CommentClass = Literal["positive", "negative", "neutral", "constructive_feedback", "sadness"]
+"""The five classes that creators sort the comments on their work into."""
+
+
 class Polarity(Record):
     """How positive a text is."""
 
@@ -163,13 +169,34 @@ class Polarity(Record):
 
 
 class Classification(Record):
-    """What one model says of one text."""
+    """What one model says of one text.
+
+    What has a default came after the first records: an older record says nothing of it.
+    """
 
     model: Name = Field(description="artifact name and fingerprint of its weights")
     emotions: tuple[Name, ...] = Field(description="labels above their thresholds, likeliest first")
     primary: Name | None = None
     probabilities: dict[str, Probability]
+    ekman: tuple[Name, ...] = Field((), description="Ekman groups of emotions, likeliest first")
+    sentiment_groups: tuple[Name, ...] = Field(
+        (), description="GoEmotions sentiment groups of emotions, likeliest first"
+    )
+    words: tuple[Word, ...] = Field(
+        (), max_length=5, description="words and phrases that weigh most for primary, first most"
+    )
     polarity: Polarity
+    suggestion: Probability | None = Field(None, description="that the text proposes something")
+    comment_class: CommentClass | None = None
+    topics: tuple[Name, ...] = Field(
+        (), description="topic domains above their thresholds, likeliest first"
+    )
+    topic_probabilities: dict[str, Probability] = Field(
+        {}, description="of each topic domain; empty where the model has none"
+    )
+    language: Language | None = Field(
+        None, description="what the text was taken to be in: BCP 47 primary subtag, or und"
+    )
     abstained: str | None = Field(None, description="why no label was given, where none was")
     classified_at: Time
 

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
 
     model: Path | None = Field(None, description="artifact folder; the shipped one if unset")
     data_dir: Path = Field(Path("data"), description="public data sets, or a local copy of them")
+    thresholds: Literal["balanced", "precise"] = Field(
+        "balanced", description="labels at their best F1, or fewer of which most are right"
+    )
     threads: int = Field(1, ge=1, description="threads for torch; one is fastest for short texts")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="how much a station tells"

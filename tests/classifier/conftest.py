@@ -4,9 +4,11 @@ import random
 from pathlib import Path
 
 import pytest
+import torch
 
-from classifier import making
+from classifier import making, soft_labels
 from classifier.embedding import PretrainConfig
+from classifier.heads import HEADS, columns
 from classifier.labels import EMOTIONS
 from classifier.training import TrainConfig
 
@@ -16,8 +18,9 @@ FILLERS = ["the", "a", "bus", "house", "today", "we", "they", "saw", "again", "r
 
 SMALL_EMBEDDING = PretrainConfig(dim=8, epochs=2, batch=256, negatives=16)
 SMALL_MODEL = TrainConfig(
-    dim=8, hidden=8, epochs=8, batch=16, rate=0.01, token_dropout=0.1, dropout=0.1, members=2
-)
+    dim=8, hidden=8, epochs=8, batch=16, embedding_rate=2.0, rate=0.01, token_dropout=0.1,
+    dropout=0.1,
+)  # fmt: skip
 
 
 def made_up(seed: int, count: int) -> list[tuple[str, str]]:
@@ -40,7 +43,10 @@ def write_lines(path: Path, lines: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder of made-up texts, 400 to learn from and 100 in each held-out split."""
+    """A data folder of made-up texts: 400 to learn from and 100 in each held-out split.
+
+    It has what two heads learn from; the sets of the other heads are missing.
+    """
     folder = tmp_path_factory.mktemp("data")
     for number, (split, count) in enumerate({"train": 400, "dev": 100, "test": 100}.items()):
         rows = made_up(number, count)
@@ -53,9 +59,21 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sentiment = folder / "tweeteval/sentiment"
         write_lines(sentiment / f"{name}_text.txt", [text for text, _ in rows])
         write_lines(sentiment / f"{name}_labels.txt", [str(POLARITY[each]) for _, each in rows])
-    rows = made_up(20, 100)
-    write_lines(folder / "tweeteval/emoji/train_text.txt", [text for text, _ in rows])
-    write_lines(folder / "tweeteval/emoji/train_labels.txt", ["3"] * len(rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_soft(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a teacher that is nearly always right might say of 200 other texts."""
+    folder = tmp_path_factory.mktemp("soft")
+    rows = made_up(30, 200)
+    where = columns()
+    logits = torch.full((len(rows), sum(len(head.labels) for head in HEADS.values())), -3.0)
+    for row, (_, emotion) in enumerate(rows):
+        logits[row, where["emotion"].start + EMOTIONS.index(emotion)] = 3.0
+        logits[row, where["polarity"].start + POLARITY[emotion]] = 3.0
+    said = iter([logits])  # fewer than make a part
+    soft_labels.write(folder, [text for text, _ in rows], lambda _: next(said))
     return folder
 
 
@@ -69,12 +87,15 @@ def small_embedding(small_data: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def small_run(
-    small_data: Path, small_embedding: Path, tmp_path_factory: pytest.TempPathFactory
+    small_data: Path,
+    small_embedding: Path,
+    small_soft: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A finished training run, with its artifact."""
     run = tmp_path_factory.mktemp("run")
     making.train(
-        small_data, run, SMALL_MODEL, small_embedding, "small-1", "python -m classifier train",
-        quiet=True,
+        small_data, run, SMALL_MODEL, small_embedding, small_soft, "small-1",
+        "python -m classifier train", quiet=True,
     )  # fmt: skip
     return run

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -37,8 +38,11 @@ def test_lines_give_one_object_each_in_order_and_as_the_predictor_says() -> None
     assert [each["text"] for each in found] == texts
     for each, prediction in zip(found, Predictor.load().predict(texts), strict=True):
         assert list(each) == [
-            "text", "emotions", "primary", "probabilities", "polarity", "abstained", "model",
+            "text", "emotions", "primary", "probabilities", "ekman", "sentiment_groups", "words",
+            "polarity", "suggestion", "comment_class", "topics", "topic_probabilities", "language",
+            "abstained", "model",
         ]  # fmt: skip
+        assert each == json.loads(json.dumps({"text": each["text"], **prediction.fields()}))
         assert each["emotions"] == list(prediction.emotions)
         assert each["primary"] == prediction.primary
         assert list(each["probabilities"]) == list(EMOTIONS)
@@ -163,3 +167,33 @@ def test_blank_lines_do_not_decide_the_form(given: bytes, texts: list[str]) -> N
     done = run(given)
     assert (done.returncode, done.stderr) == (0, b"")
     assert [one["text"] for one in results(done)] == texts
+
+
+def test_the_language_of_an_object_is_believed_as_that_of_a_post(small_run: Path) -> None:
+    lines = [b'{"text": "bus", "language": "de"}', b'{"text": "bus", "language": 3}']
+    german, unknown = results(run(b"\n".join(lines), EMOSTREAM_MODEL=str(small_run / "artifact")))
+    assert (german["language"], german["abstained"]) == ("de", "unsupported language")
+    assert unknown["language"] == "und"
+
+
+def test_explain_shows_a_person_what_each_token_adds(small_run: Path) -> None:
+    setting = {"EMOSTREAM_MODEL": str(small_run / "artifact")}
+    done = run(b"the happy\x1b[31m bus\nzzqqxx\n", "--explain", **setting)
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = done.stdout.decode()
+    assert "\x1b" not in shown
+    assert "emotion joy: " in shown
+    bars = {line.split()[-1]: line for line in shown.splitlines() if "█" in line}
+    assert "█" * 20 in bars["happy"]
+    assert "no known word" in shown
+
+
+def test_explanations_as_json_sum_to_the_logit(small_run: Path) -> None:
+    setting = {"EMOSTREAM_MODEL": str(small_run / "artifact")}
+    (found,) = results(run(b"the happy bus\n", "--explain", "--json", **setting))
+    said = found["explanation"]["emotion"]
+    assert said["tokens"] == ["the", "happy", "bus"]
+    assert list(said["contributions"]) == found["emotions"]
+    logit = said["empty"]["joy"] + sum(said["contributions"]["joy"])
+    assert 1 / (1 + math.exp(-logit)) == pytest.approx(found["probabilities"]["joy"], abs=2e-4)
+    assert run(b"", "--json", **setting).returncode == 2

@@ -26,7 +26,7 @@ def test_one_command_leads_from_data_to_an_artifact_and_one_more_measures_it(
     small_data: Path, tmp_path: Path
 ) -> None:
     folder = str(tmp_path / "run")
-    trained = run(small_data, "train", "--run", folder, "--members", "1", "--name", "try-1", *SMALL)
+    trained = run(small_data, "train", "--run", folder, "--no-teacher", "--name", "try-1", *SMALL)
     assert trained.returncode == 0, trained.stderr
     measured = run(small_data, "evaluate", folder)
     assert measured.returncode == 0, measured.stderr
@@ -41,14 +41,14 @@ def test_a_run_ended_by_ctrl_c_resumes_to_the_same_artifact(
     def options(name: str) -> list[str]:
         return [
             "train", "--run", str(tmp_path / name), "--embedding", str(small_embedding),
-            "--members", "1", "--dim", "8", "--epochs", "8",
+            "--no-teacher", "--dim", "8", "--epochs", "8",
         ]  # fmt: skip
 
     with subprocess.Popen(
         [sys.executable, "-m", "classifier", *options("a")], cwd=ROOT, stderr=subprocess.PIPE,
         env=os.environ | {"EMOSTREAM_DATA_DIR": str(small_data)},
     ) as running:  # fmt: skip
-        while not (tmp_path / "a/member-1/checkpoint.pt").exists():
+        while not (tmp_path / "a/checkpoint.pt").exists():
             assert running.poll() is None
             time.sleep(0.001)
         running.send_signal(signal.SIGINT)
@@ -75,6 +75,8 @@ def test_missing_data_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     [
         (["train", "--resume"], "--resume needs --run"),
         (["train", "--dim", "0"], "--dim must be 1 or more"),
+        (["train", "--run", "nowhere", "--soft", "nowhere"], "has no soft labels"),
+        (["label", "nowhere", "--teacher", "nowhere"], "has no teacher; make it with"),
         (["evaluate", "nowhere"], "expected an artifact folder, found none"),
     ],
 )
@@ -85,7 +87,10 @@ def test_a_wrong_option_is_one_line(small_data: Path, options: list[str], compla
     assert complaint in line
 
 
-COMMANDS = ["download", "pretrain", "train", "evaluate", "promote", "classify", "run"]
+COMMANDS = [
+    "download", "teach", "label", "pretrain", "train", "evaluate", "promote", "classify", "bench",
+    "robustness", "run",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

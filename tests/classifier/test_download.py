@@ -1,5 +1,7 @@
 import hashlib
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -7,7 +9,7 @@ from threading import Thread
 import pytest
 
 from classifier.datasets import DataFile
-from classifier.download import Patience, download
+from classifier.download import Outcome, Patience, download, not_fetched
 from stream.errors import UserError
 
 pytestmark = pytest.mark.wire
@@ -72,9 +74,9 @@ def declared(host: Host, path: str = "set/file.tsv", content: bytes = CONTENT) -
 
 def test_a_file_is_fetched_once_and_then_left_alone(host: Host, tmp_path: Path) -> None:
     file = declared(host)
-    assert download([file], tmp_path, patience=QUICK) == [tmp_path / file.path]
+    assert download([file], tmp_path, patience=QUICK) == Outcome([tmp_path / file.path])
     assert (tmp_path / file.path).read_bytes() == CONTENT
-    assert download([file], tmp_path, patience=QUICK) == []
+    assert download([file], tmp_path, patience=QUICK) == Outcome()
     assert len(host.asked) == 1
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["file.tsv"]
 
@@ -107,9 +109,8 @@ def test_a_file_with_the_wrong_checksum_is_named_and_not_kept(host: Host, tmp_pa
     file = declared(host)
     host.content = CONTENT[::-1]
     got = hashlib.sha256(host.content).hexdigest()
-    with pytest.raises(UserError) as raised:
-        download([file], tmp_path, patience=QUICK)
-    assert all(part in str(raised.value) for part in (file.path, file.sha256, got, "try again"))
+    (refused,) = download([file], tmp_path, patience=QUICK).refused
+    assert all(part in refused for part in (file.path, file.sha256, got, "try again"))
     assert list((tmp_path / "set").iterdir()) == []
 
 
@@ -117,20 +118,48 @@ def test_a_damaged_file_is_fetched_anew(host: Host, tmp_path: Path) -> None:
     file = declared(host)
     (tmp_path / "set").mkdir()
     (tmp_path / file.path).write_bytes(CONTENT[:-1] + b"x")
-    assert download([file], tmp_path, patience=QUICK) == [tmp_path / file.path]
+    assert download([file], tmp_path, patience=QUICK) == Outcome([tmp_path / file.path])
     assert (tmp_path / file.path).read_bytes() == CONTENT
 
 
-def test_a_longer_file_than_declared_is_refused(host: Host, tmp_path: Path) -> None:
-    host.content = CONTENT + b"more"
-    with pytest.raises(UserError, match="longer than the 512,000 bytes declared"):
-        download([declared(host)], tmp_path, patience=QUICK)
-
-
-def test_a_missing_file_is_not_asked_for_twice(host: Host, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"set/gone\.tsv cannot be had from .*HTTP 404"):
-        download([declared(host, "set/gone.tsv")], tmp_path, patience=QUICK)
+@pytest.mark.parametrize("content", [CONTENT + b"more", b"<html>gone</html>"])
+def test_a_file_of_another_size_is_refused_at_once(
+    host: Host, tmp_path: Path, content: bytes
+) -> None:
+    host.content = content
+    (refused,) = download([declared(host)], tmp_path, patience=QUICK).refused
+    assert f"the answer is {len(content):,} bytes, not the 512,000 declared" in refused
     assert len(host.asked) == 1
+    assert list((tmp_path / "set").iterdir()) == []
+
+
+def test_a_file_that_its_host_lacks_is_told_and_the_others_follow(
+    host: Host, tmp_path: Path
+) -> None:
+    gone, there = declared(host, "set/gone.tsv"), declared(host)
+    outcome = download([gone, there], tmp_path, patience=QUICK)
+    assert outcome.fetched == [tmp_path / there.path]
+    (refused,) = outcome.refused
+    assert re.search(r"set/gone\.tsv cannot be had from .*HTTP 404", refused)
+    assert len(host.asked) == 2
+
+
+def test_a_file_without_an_address_is_asked_of_a_mirror_only(host: Host, tmp_path: Path) -> None:
+    file = replace(declared(host), url="")
+    assert download([file], tmp_path, patience=QUICK) == Outcome()
+    assert host.asked == []
+    assert download([file], tmp_path, host.address, QUICK).fetched == [tmp_path / file.path]
+
+
+def test_what_is_not_fetched_is_named_with_what_it_was_made_from(tmp_path: Path) -> None:
+    lines = not_fetched(tmp_path)
+    assert len(lines) == 2
+    assert all(name in lines[0] for name in ("suggestion/train.csv", "trial.csv", "Subtask-A"))
+    assert "xtopic_en_train.csv" in lines[1] and "JSON Lines" in lines[1]
+    for path in ("train.csv", "trial.csv"):
+        (tmp_path / "semeval2019-suggestion").mkdir(exist_ok=True)
+        (tmp_path / "semeval2019-suggestion" / path).write_text("")
+    assert not_fetched(tmp_path) == lines[1:]
 
 
 def test_a_host_in_trouble_is_asked_again(host: Host, tmp_path: Path) -> None:
@@ -149,7 +178,8 @@ def test_no_host_at_all_is_one_sentence(tmp_path: Path) -> None:
 def test_a_mirror_takes_the_place_of_the_official_address(host: Host, tmp_path: Path) -> None:
     file = declared(host)
     elsewhere = DataFile(file.path, "http://127.0.0.1:1/set/file.tsv", file.size, file.sha256)
-    assert download([elsewhere], tmp_path, f"{host.address}/", QUICK) == [tmp_path / file.path]
+    outcome = download([elsewhere], tmp_path, f"{host.address}/", QUICK)
+    assert outcome.fetched == [tmp_path / file.path]
 
 
 def test_a_folder_that_cannot_be_written_is_named(host: Host, tmp_path: Path) -> None:

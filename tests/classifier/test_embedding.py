@@ -2,27 +2,33 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from classifier import checkpoint
 from classifier.embedding import PretrainConfig, pretrain
 from stream.errors import UserError
 
+Ids = NDArray[np.int32]
+Offsets = NDArray[np.int64]
 SMALL = PretrainConfig(dim=8, window=2, negatives=16, epochs=3, batch=128, subsample=1.0)
 WORDS = 10
 
 
-def texts() -> list[list[int]]:
+def texts(*more: list[int]) -> list[tuple[Ids, Offsets]]:
     """Words 1 and 2 stand between 3 and 4, words 5 and 6 between 7 and 8."""
     draw = random.Random(1)
     sides = [([3, 4], [1, 2]), ([7, 8], [5, 6])]
-    found = []
+    found: list[list[int]] = []
     for _ in range(800):
         around, middle = draw.choice(sides)
         found.append([draw.choice(around), draw.choice(middle), draw.choice(around)])
-    return found
+    found += more
+    ids = np.array([word for text in found for word in text], dtype=np.int32)
+    return [(ids, np.cumsum([0, *map(len, found)]))]
 
 
 def test_words_with_the_same_neighbours_come_to_lie_together(tmp_path: Path) -> None:
@@ -33,7 +39,7 @@ def test_words_with_the_same_neighbours_come_to_lie_together(tmp_path: Path) -> 
 
 
 def test_the_unknown_word_stays_at_zero(tmp_path: Path) -> None:
-    words = pretrain([*texts(), [9]], WORDS, SMALL, tmp_path, quiet=True)
+    words = pretrain(texts([9]), WORDS, SMALL, tmp_path, quiet=True)
     assert words.shape == (WORDS, 8)
     assert not words[0].any()
 

@@ -7,6 +7,7 @@ from classifier.service import classified
 from stream import worker
 from stream.codec import decode_classified, decode_collected, encode
 from stream.posts import ClassifiedPost, Deletion, Origin, Post
+from stream.records import Item, Received
 from stream.testing import MemoryDeadLetters, MemorySink, MemorySource
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -42,13 +43,22 @@ def test_posts_are_classified_in_order_and_deletions_pass_unchanged(small_run: P
             assert record.post == collected
             (alone,) = predictor.predict([record.post.text])
             said = record.classification
-            assert said.emotions == alone.emotions
-            assert said.primary == alone.primary
-            assert said.probabilities == alone.probabilities
-            assert said.polarity.model_dump() == {
-                "label": alone.polarity.label,
-                "score": alone.polarity.score,
-                "probabilities": alone.polarity.probabilities,
-            }
-            assert (said.abstained, said.model) == (alone.abstained, alone.model)
+            told = said.model_dump()
+            assert told.pop("classified_at")
+            assert told == alone.fields()
+            assert said.words == alone.words
             assert decode_classified(encode(record)) == record
+
+
+def test_what_the_platform_says_of_the_language_counts(small_run: Path) -> None:
+    predictor = Predictor.load(small_run / "artifact")
+    posts = [post(1, "bus"), post(1, "bus").model_copy(update={"language": "de"})]
+    received = Received("memory", 0, 0, None, None)
+    items: list[Item[Post | Deletion]] = [Item(one, received) for one in posts]
+    said = [
+        item.record.classification
+        for item in classified(predictor, items)
+        if isinstance(item.record, ClassifiedPost)
+    ]
+    assert [each.language for each in said] == ["und", "de"]
+    assert said[1].abstained == "unsupported language"

@@ -19,10 +19,8 @@ def rows() -> list[tuple[str, set[str], str]]:
     return [(text, set(e.split()), p) for text, e, p in (line.split("\t") for line in lines)]
 
 
-def test_it_is_small_and_every_file_of_it_fits_a_pre_commit_limit() -> None:
-    sizes = [path.stat().st_size for path in SHIPPED.iterdir()]
-    assert max(sizes) < 9_500_000
-    assert sum(sizes) < 25_000_000
+def test_it_is_small() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 25_000_000
 
 
 def test_its_metrics_state_the_floor_and_are_those_of_these_weights() -> None:

@@ -25,6 +25,9 @@ CRAWL = "crawl-1"
 PROBABILITY = "emostream.emotion.probability."
 LABELS = tuple(n.removeprefix(PROBABILITY) for n in fields() if n.startswith(PROBABILITY))
 
+TOPIC = "emostream.topic.probability."
+TOPICS = tuple(n.removeprefix(TOPIC) for n in fields() if n.startswith(TOPIC))
+
 LIMITS = Limits(actions=1000, bytes=1_000_000, retry_seconds=0.01)
 
 

@@ -8,7 +8,7 @@ import pytest
 from indexer.documents import checked_id, document, index_of, version_of
 from stream.errors import InvalidRecord
 from stream.posts import Author, ContextAnnotation, Counts, Entity, Origin, Polarity
-from tests.indexer.records import LABELS, NOON, classification, classified
+from tests.indexer.records import LABELS, NOON, TOPICS, classification, classified
 
 WRITTEN = NOON + timedelta(seconds=3)
 
@@ -32,6 +32,14 @@ FULL = classified(
         "joy",
         probabilities={label: n / 100 for n, label in enumerate(LABELS)},
         abstained="no known word",
+        ekman=("joy", "surprise"),
+        sentiment_groups=("positive",),
+        words=("wow", "such fun"),
+        suggestion=0.2,
+        comment_class="positive",
+        topics=("gaming",),
+        topic_probabilities={topic: n / 100 for n, topic in enumerate(TOPICS)},
+        language="en",
     ),
 )
 
@@ -53,6 +61,7 @@ GOLDEN = {
     "emostream": {
         "schema_version": 1,
         "language": "en",
+        "text_language": "en",
         "links": ["https://example.org/a"],
         "reply_to": "41",
         "conversation": "40",
@@ -78,12 +87,21 @@ GOLDEN = {
         "emotion": {
             "labels": ["joy"],
             "primary": "joy",
+            "ekman": ["joy", "surprise"],
+            "sentiment_groups": ["positive"],
+            "words": ["wow", "such fun"],
             "probability": {label: n / 100 for n, label in enumerate(LABELS)},
         },
         "polarity": {
             "label": "positive",
             "score": 0.5,
             "probability": {"negative": 0.1, "neutral": 0.3, "positive": 0.6},
+        },
+        "suggestion": 0.2,
+        "comment_class": "positive",
+        "topic": {
+            "labels": ["gaming"],
+            "probability": {topic: n / 100 for n, topic in enumerate(TOPICS)},
         },
         "model": "tiny-1",
         "abstained": "no known word",

@@ -1,6 +1,8 @@
 """The mapping, the documents and the documentation agree; the templates reach a real node."""
 
+import copy
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -8,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import BadRequestError, Elasticsearch
 
 from indexer import deletions, templates
 from indexer.client import Backoff
@@ -67,6 +69,11 @@ def test_every_template_states_its_version_twice_alike(name: str) -> None:
     assert declared["version"] == declared["_meta"]["version"]
 
 
+def test_the_mapping_and_its_template_have_one_version() -> None:
+    # A station at its start looks at the template's, and before it writes at the mapping's.
+    assert templates.mapping()["_meta"] == templates.declared("emotions-v1")["_meta"]
+
+
 @pytest.mark.parametrize("name", ["emotions-v1@mappings", deletions.INDEX])
 def test_every_mapping_refuses_fields_it_does_not_name(name: str) -> None:
     assert templates.declared(name)["template"]["mappings"]["dynamic"] == "strict"
@@ -113,7 +120,7 @@ def test_without_the_template_nothing_is_written_and_no_index_is_made(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
     node.indices.delete_index_template(name="emotions-v1")
-    with pytest.raises(UserError, match="is missing, not version 1"):
+    with pytest.raises(UserError, match="is missing, not version 2"):
         sink.write(items(classified()))
     assert not node.indices.exists(index="emotions-v1-2026.03")
 
@@ -135,9 +142,9 @@ def test_a_newer_template_is_left_alone_and_stops_us(node: Elasticsearch) -> Non
     node.indices.put_index_template(
         name="emotions-v1", index_patterns=["emotions-v1-*"], meta={"version": 99}, priority=500
     )
-    with pytest.raises(UserError, match="version 99, newer than our 1"):
+    with pytest.raises(UserError, match="version 99, newer than our 2"):
         templates.set_up(node)
-    with pytest.raises(UserError, match="version 99, newer than our 1"):
+    with pytest.raises(UserError, match="version 99, newer than our 2"):
         templates.check(node, Backoff(0.01), ["emotions-v1-2026.03"])
 
 
@@ -148,7 +155,7 @@ def test_an_index_made_without_the_template_is_refused_by_name(bare: Elasticsear
         templates.set_up(bare)
     before = bare.indices.get_mapping(index="emotions-v1-2020.01").body
     post = classified(created_at=datetime(2020, 1, 1, tzinfo=UTC))
-    with pytest.raises(UserError, match=r"index emotions-v1-2020\.01 is version 0, not version 1"):
+    with pytest.raises(UserError, match=r"index emotions-v1-2020\.01 is version 0, not version 2"):
         ElasticsearchSink(bare, LIMITS, Event()).write(items(post))
     assert bare.indices.get_mapping(index="emotions-v1-2020.01").body == before
 
@@ -165,6 +172,70 @@ def test_an_index_of_an_earlier_mapping_gets_the_fields_and_the_alias_it_lacks(
     now = bare.indices.get(index="emotions-v1-2020.01")["emotions-v1-2020.01"]
     assert templates.fields(now["mappings"]["properties"]) == templates.fields()
     assert list(now["aliases"]) == ["emotions"]
+
+
+@pytest.fixture
+def of_version_1(bare: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> Elasticsearch:
+    """The node as an indexer of mapping version 1 leaves it, with one post in March 2026."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(templates, "declared", declared_in_version_1)
+        templates.set_up(bare)
+        assert not ElasticsearchSink(bare, LIMITS, Event()).write(items(classified("1")))
+    return bare
+
+
+DECLARED = templates.declared
+
+
+def declared_in_version_1(name: str) -> dict[str, Any]:
+    body: dict[str, Any] = copy.deepcopy(DECLARED(name))
+    body["version"] = body["_meta"]["version"] = 1
+    if name == "emotions-v1@mappings":
+        mappings = body["template"]["mappings"]
+        mappings["_meta"]["version"] = 1
+        ours = mappings["properties"]["emostream"]["properties"]
+        for field in ("text_language", "suggestion", "comment_class", "topic"):
+            del ours[field]
+        for field in ("ekman", "sentiment_groups", "words"):
+            del ours["emotion"]["properties"][field]
+    return body
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("upgrade", [templates.set_up, templates.ensure])
+def test_the_months_of_version_1_take_the_documents_of_version_2_once_set_up(
+    of_version_1: Elasticsearch, upgrade: Callable[[Elasticsearch], Any]
+) -> None:
+    node, late = of_version_1, items(classified("2", labels=FULL.classification))
+    with pytest.raises(UserError, match="is version 1, not version 2"):
+        ElasticsearchSink(node, LIMITS, Event()).write(late)
+    upgrade(node)
+    assert not ElasticsearchSink(node, LIMITS, Event()).write(late)
+    documents = found(node, ["1", "2"])
+    assert "text_language" not in documents["x:1"]["emostream"]
+    assert documents["x:2"]["emostream"]["comment_class"] == "positive"
+    now = node.indices.get_mapping(index="emotions-v1-2026.03")["emotions-v1-2026.03"]["mappings"]
+    assert templates.fields(now["properties"]) == templates.fields()
+    assert (now["_meta"]["version"], now["dynamic"]) == (2, "strict")
+
+
+@pytest.mark.stack
+def test_a_month_of_version_1_refuses_documents_of_version_2(of_version_1: Elasticsearch) -> None:
+    fields = document(classified("2", labels=FULL.classification), datetime.now(UTC)).fields
+    with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
+        of_version_1.index(index="emotions-v1-2026.03", document=fields)
+
+
+@pytest.mark.stack
+def test_an_upgrade_that_was_cut_off_is_finished_at_the_next_start(
+    of_version_1: Elasticsearch,
+) -> None:
+    with pytest.MonkeyPatch.context() as cut_off:
+        cut_off.setattr(deletions, "months", lambda _client: [])
+        templates.set_up(of_version_1)
+    templates.ensure(of_version_1)
+    late = items(classified("2", labels=FULL.classification))
+    assert not ElasticsearchSink(of_version_1, LIMITS, Event()).write(late)
 
 
 @pytest.mark.stack
