@@ -7,6 +7,7 @@ them is another matter: thresholds for each label, placed where the official mea
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -14,7 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from classifier.heads import HEADS
-from classifier.thresholds import ROUNDING, fit_polarity, fit_precise, fit_thresholds
+from classifier.thresholds import (
+    FEW,
+    ROUNDING,
+    fit_polarity,
+    fit_precise,
+    fit_shared,
+    fit_thresholds,
+)
 
 Choice = Literal["balanced", "precise"]
 """Which thresholds decide: those of the best F1 (balanced), or of PRECISION (precise)."""
@@ -29,7 +37,11 @@ class Scale:
 
     def apply(self, logits: Tensor) -> Tensor:
         """The corrected logits, (texts, labels)."""
-        return logits / self.temperature + torch.tensor(self.bias, dtype=logits.dtype)
+        return logits / self.temperature + self._biases.to(logits.dtype)
+
+    @cached_property
+    def _biases(self) -> Tensor:
+        return torch.tensor(self.bias, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,10 @@ def fit(
         heads[name] = HeadCalibration(scale)
         one = Calibration(heads).probabilities(head_logits, {name: slice(None)})[name]
         if several:
-            balanced = fit_thresholds(one, right, weights=weights)
+            if right.sum(0).mean() < FEW:
+                balanced = fit_shared(one, right)
+            else:
+                balanced = fit_thresholds(one, right, weights=weights)
             precise = fit_precise(one, right, balanced, weights=weights)
             heads[name] = HeadCalibration(scale, balanced, precise)
         elif name == "polarity":

@@ -17,10 +17,17 @@ from classifier.comments import SURE, comment_class
 from classifier.explanation import Explanation, Hidden, explain, words_behind
 from classifier.heads import HEADS
 from classifier.labels import EMOTIONS, NEUTRAL, POLARITIES, TOPICS
-from classifier.language import SUPPORTED, UNKNOWN, languages
+from classifier.language import (
+    SUPPORTED,
+    UNKNOWN,
+    english_entries,
+    languages,
+    plainly_english,
+)
 from classifier.prediction import Prediction, grouped
-from classifier.text import tokenise
+from classifier.text import Tokens, tokenise
 from classifier.thresholds import polarities
+from classifier.vocabulary import Bags
 from stream.settings import load_settings
 
 NO_TEXT = "no text"
@@ -77,6 +84,7 @@ class Predictor:
         self._calibration = source.calibration
         heads = [name for name, h in HEADS.items() if h.ships and name in self._calibration.heads]
         self.network = source.network().only(heads)
+        self._english = english_entries(source.vocabulary.entries)
         self._thresholds = {
             name: self._calibration.heads[name].chosen(thresholds) for name in heads
         }
@@ -143,13 +151,14 @@ class Predictor:
     def _answer(
         self, texts: Sequence[str], declared: Sequence[str | None]
     ) -> tuple[Labels, Hidden]:
-        tongues = languages(texts, declared)
-        foreign = not _LABELLED.issuperset(tongues)
-        if foreign:
-            both = zip(texts, tongues, strict=True)
-            texts = [one if tongue in _LABELLED else "" for one, tongue in both]
         tokens = tokenise(texts)
-        hidden = Hidden.of(self.network, self.artifact.vocabulary.bags(tokens))
+        bags = self.artifact.vocabulary.bags(tokens)
+        tongues = self.languages(texts, declared, tokens, bags)
+        foreign = np.zeros(len(texts), dtype=bool)
+        if not _LABELLED.issuperset(tongues):
+            foreign = np.array([tongue not in _LABELLED for tongue in tongues])
+            bags = _without(bags, foreign)
+        hidden = Hidden.of(self.network, bags)
         logits = self.network.outer(hidden.bag, hidden.inner)
         known = np.diff(hidden.bags.offsets) > 0
         probabilities, given = {}, {}
@@ -163,7 +172,7 @@ class Predictor:
             given[name] &= known[:, None]
         abstained: list[str | None] = [None] * len(texts)
         for place in np.flatnonzero(~given["emotion"].any(1)).tolist():
-            if foreign and tongues[place] not in _LABELLED:
+            if foreign[place]:
                 abstained[place] = UNSUPPORTED
             elif known[place]:
                 abstained[place] = UNSURE
@@ -171,6 +180,22 @@ class Predictor:
                 wordless = tokens.offsets[place] == tokens.offsets[place + 1]
                 abstained[place] = NO_TEXT if wordless else NO_KNOWN_WORD
         return Labels(probabilities, given, tongues, abstained), hidden
+
+    def languages(
+        self,
+        texts: Sequence[str],
+        declared: Sequence[str | None],
+        tokens: Tokens,
+        bags: Bags,
+    ) -> list[str]:
+        """The language of each text; most are English at one look at their ids."""
+        plain = plainly_english(self._english[bags.ids], bags.offsets, np.diff(tokens.offsets))
+        found = ["en"] * len(texts)
+        doubtful = np.flatnonzero(~plain).tolist()
+        told = languages([texts[n] for n in doubtful], [declared[n] for n in doubtful])
+        for place, tongue in zip(doubtful, told, strict=True):
+            found[place] = tongue
+        return found
 
     def _words(self, labels: Labels, hidden: Hidden) -> list[tuple[str, ...]]:
         primary = labels.primary()
@@ -235,12 +260,20 @@ def _chunks(
         start = stop
 
 
+def _without(bags: Bags, texts: NDArray[np.bool_]) -> Bags:
+    """The same bags, those of some texts emptied."""
+    lengths = np.diff(bags.offsets)
+    kept = np.repeat(~texts, lengths)
+    offsets = np.concatenate([[0], np.cumsum(np.where(texts, 0, lengths))])
+    return Bags(bags.ids[kept], offsets, bags.last[kept], bags.span[kept])
+
+
 def _ranked(
     given: Given, probabilities: Probabilities, names: tuple[str, ...]
 ) -> list[tuple[str, ...]]:
     """The names of the labels given to each text, likeliest first."""
     texts, labels = np.divmod(np.flatnonzero(given), len(names))
-    order = np.lexsort((labels, -probabilities[texts, labels], texts))
+    order = np.argsort(texts - probabilities[texts, labels], kind="stable")  # by text, then these
     found = [names[label] for label in labels[order].tolist()]
     edges = np.searchsorted(texts, np.arange(len(given) + 1)).tolist()
     return [tuple(found[a:b]) for a, b in pairwise(edges)]

@@ -77,8 +77,9 @@ def test_a_manifest_that_is_no_json_is_named(folder: Path) -> None:
 
 
 def test_a_vocabulary_of_another_length_is_refused(folder: Path) -> None:
-    with (folder / "vocabulary.txt").open("a") as stream:
-        stream.write("onemore\n")
+    lines = (folder / "vocabulary.txt").read_text().splitlines()
+    new = next(f"{w} {w}" for w in lines[1:] if f"{w} {w}" not in lines)
+    (folder / "vocabulary.txt").write_text("\n".join([*lines, new]) + "\n")
     write_manifest(folder)
     refused(folder, "vocabulary.txt", r"expected \d+ entries \(config.json\), found \d+")
 
@@ -139,9 +140,9 @@ def test_thresholds_of_other_labels_are_refused(folder: Path) -> None:
 
 
 def test_another_format_is_refused(folder: Path) -> None:
-    change_json(folder / "config.json", lambda config: config.update(format=2))
+    change_json(folder / "config.json", lambda config: config.update(format=1))
     write_manifest(folder)
-    refused(folder, "config.json", "expected format 1, found 2")
+    refused(folder, "config.json", "expected format 2, found 1")
 
 
 def test_a_damaged_report_is_refused_too(folder: Path) -> None:
