@@ -39,6 +39,7 @@ train: setup  ## from public data to a measured model in runs/made (hours; goes 
 	@$(PY) -m pip install --quiet -c constraints.txt -e '.[teacher,lab]'
 	$(PY) -m classifier download
 	EMOSTREAM_THREADS=$$(nproc) $(PY) -m classifier train --run runs/made --resume
+	$(PY) -m classifier robustness runs/made
 	$(PY) -m classifier evaluate runs/made
 
 down:  ## stop servers and stations; their data stays

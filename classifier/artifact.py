@@ -53,7 +53,7 @@ class Layout:
 
     WEIGHTY = ("config.json", "labels.json", "vocabulary.txt", "model.safetensors",
                "calibration.json")  # fmt: skip
-    REPORTS = ("metrics.json", "MODEL_CARD.md")
+    REPORTS = ("metrics.json", "robustness.json", "MODEL_CARD.md")
 
     def __getitem__(self, name: str) -> Path:
         return self.folder / name

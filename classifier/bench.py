@@ -64,7 +64,8 @@ def bench(folder: Path, texts: Sequence[str], repeat: int, command: str) -> dict
         "texts_a_second": {name: round(1e6 / micro) for name, micro in total.items()},
         "microseconds_a_text": {name: round(micro, 2) for name, micro in total.items()},
         "stages": {name: round(micro, 2) for name, micro in stages.items()},
-        "one_text_milliseconds": _latency(predictor, texts),
+        "one_text_milliseconds": _latency(predictor, texts, words=False),
+        "one_text_with_words_milliseconds": _latency(predictor, texts, words=True),
         "load_seconds": round(_load(folder, repeat), 3),
         "machine": _machine(),
     }
@@ -82,6 +83,7 @@ def write(measured: dict[str, Any], folder: Path) -> list[Path]:
 def markdown(measured: dict[str, Any]) -> str:
     """The same for people."""
     machine, one = measured["machine"], measured["one_text_milliseconds"]
+    words = measured["one_text_with_words_milliseconds"]
     where = (
         f"`{measured['command']}`, {measured['measured']}: {measured['model']}, one core of"
         f" {machine['processor']}, Python {machine['python']}, torch {machine['torch']}, numpy"
@@ -92,8 +94,8 @@ def markdown(measured: dict[str, Any]) -> str:
         f" time; processor time, median of {measured['rounds']} rounds."
     )
     alone = (
-        f"One text alone, with words: {one['p50']:.2f} ms (median), {one['p99']:.2f} ms (99th"
-        f" percentile). Loading, after torch is imported, and the first text:"
+        f"One text alone: {one['p50']:.2f} ms (median), {one['p99']:.2f} ms (99th percentile); with"
+        f" words {words['p50']:.2f} and {words['p99']:.2f} ms. Loading, after torch is imported, and the first text:"
         f" {measured['load_seconds']:.2f} s. The artifact folder has"
         f" {measured['artifact_bytes'] / 1e6:.1f} MB."
     )
@@ -173,12 +175,12 @@ def _micro(call: Callable[[], object], texts: int, repeat: int) -> float:
     return statistics.median(spent) / texts * 1e6
 
 
-def _latency(predictor: Predictor, texts: Sequence[str]) -> dict[str, float]:
+def _latency(predictor: Predictor, texts: Sequence[str], *, words: bool) -> dict[str, float]:
     """Processor time of one text at a time."""
     spent = []
     for text in texts[: 2000 + WARM_UP]:
         start = time.process_time()
-        predictor.predict([text])
+        predictor.predict([text], words=words)
         spent.append((time.process_time() - start) * 1e3)
     p50, p99 = np.percentile(spent[WARM_UP:] or spent, (50, 99))
     return {"p50": round(float(p50), 3), "p99": round(float(p99), 3)}

@@ -39,12 +39,13 @@ GROUPINGS = (("ekman", "Ekman groups"), ("sentiment", "sentiment groups"))
 SPLITS = ("dev", "test")
 
 
-def write(metrics: Mapping[str, Any], plots: Mapping[str, str]) -> str:
+def write(metrics: Mapping[str, Any], plots: Mapping[str, str], robustness: str = "") -> str:
     """The text of MODEL_CARD.md.
 
     Args:
         metrics: the content of metrics.json.
         plots: file in plots/ to what it shows.
+        robustness: the table of `classifier.robustness`, if that was measured.
     """
     parts = [
         _head(metrics),
@@ -54,6 +55,7 @@ def write(metrics: Mapping[str, Any], plots: Mapping[str, str]) -> str:
         *(_labels(metrics, name) for name in ("emotion", "polarity", "topic")),
         _confused(metrics),
         _subgroups(metrics),
+        f"## On texts that are not clean\n\n{robustness}".strip() if robustness else "",
         _plots(plots),
         _data(metrics),
         LIMITS,

@@ -14,29 +14,50 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from classifier import answers, artifact, card, checkpoint, plots, scores, subgroups
+from classifier import answers, artifact, card, checkpoint, plots, robustness, scores, subgroups
 from classifier.answers import Answers
 from classifier.artifact import Artifact
 from classifier.calibration import HeadCalibration
-from classifier.heads import HEADS
+from classifier.heads import HEADS, REQUIRED, left_out, trainable
 from classifier.labels import EKMAN, EMOTIONS, NEUTRAL, SENTIMENT
 from classifier.scores import accuracy, by_label, counted, macro_f1, macro_recall, micro_f1, short
 from classifier.thresholds import BELIEF, NEGATIVE, POSITIVE, crossed_macro_f1
+from stream.errors import UserError
 
 TOP_PAIRS = 15
 
 
 def evaluate(folder: Path, data: Path, command: str) -> dict[str, Any]:
-    """Measures the artifact in a folder, writes the reports there, and gives the numbers."""
+    """Measures the artifact in a folder, writes the reports there, and gives the numbers.
+
+    Raises:
+        UserError: the data folder lacks the texts of the head that every model has.
+    """
     loaded = artifact.load(folder)
+    if REQUIRED not in trainable(data):
+        raise UserError(
+            f"nothing can be measured from {data}: {left_out(data)}; fetch it with:"
+            " python -m classifier download, or name a folder that has it in EMOSTREAM_DATA_DIR"
+        )
     said = answers.of_every_split(loaded, data)
     metrics = measure(loaded, said) | {"command": command}
     text = json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
     checkpoint.write_text(folder / "metrics.json", text)
     drawn = plots.draw(folder / "plots", metrics, said["emotion", "test"])
-    checkpoint.write_text(folder / "MODEL_CARD.md", card.write(metrics, drawn))
+    checkpoint.write_text(
+        folder / "MODEL_CARD.md", card.write(metrics, drawn, _hurt(folder, loaded))
+    )
     artifact.write_manifest(folder)
     return metrics
+
+
+def _hurt(folder: Path, loaded: Artifact) -> str:
+    """The table of `python -m classifier robustness`, if it was measured of these weights."""
+    path = folder / "robustness.json"
+    if not path.exists():
+        return ""
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    return robustness.markdown(measured) if measured.get("model") == loaded.model else ""
 
 
 def measure(loaded: Artifact, said: Mapping[tuple[str, str], Answers]) -> dict[str, Any]:

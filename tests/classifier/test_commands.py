@@ -70,6 +70,14 @@ def test_missing_data_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_an_artifact_is_not_measured_on_nothing(small_run: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, "evaluate", str(small_run))
+    assert done.returncode == 2
+    assert "nothing can be measured" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (small_run / "artifact" / "metrics.json").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
