@@ -95,8 +95,8 @@ def markdown(measured: dict[str, Any]) -> str:
     )
     alone = (
         f"One text alone: {one['p50']:.2f} ms (median), {one['p99']:.2f} ms (99th percentile); with"
-        f" words {words['p50']:.2f} and {words['p99']:.2f} ms. Loading, after torch is imported, and the first text:"
-        f" {measured['load_seconds']:.2f} s. The artifact folder has"
+        f" words {words['p50']:.2f} and {words['p99']:.2f} ms. Loading, after torch is imported,"
+        f" and the first text: {measured['load_seconds']:.2f} s. The artifact folder has"
         f" {measured['artifact_bytes'] / 1e6:.1f} MB."
     )
     lines = [
