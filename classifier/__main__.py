@@ -223,7 +223,7 @@ def _download(arguments: argparse.Namespace) -> int:
     there = sum((folder / file.path).exists() for file in files)
     for line in [*outcome.refused, *not_fetched(folder)]:
         print(line, file=sys.stderr)
-    if heads.REQUIRED not in heads.trainable(folder):
+    if not set(heads.REQUIRED) <= set(heads.trainable(folder)):
         raise UserError(f"nothing can be trained from {folder}; {heads.left_out(folder)}")
     counts = f"{there} of {len(files)} files in {folder}, {len(outcome.fetched)} fetched now"
     print("; ".join(filter(None, [counts, heads.left_out(folder)])))
@@ -286,7 +286,7 @@ def _train(arguments: argparse.Namespace) -> int:
     soft = arguments.soft
     if soft is None and not arguments.no_teacher:
         limit = _given(arguments, "texts").get("texts", making.SOFT_TEXTS)
-        soft = making.prepare_soft(data, run, limit, resume=arguments.resume)
+        soft = making.prepare_soft(data, run, limit, config.seed, resume=arguments.resume)
     embedding = arguments.embedding or making.prepare_embedding(
         data, run, soft, config, resume=arguments.resume
     )

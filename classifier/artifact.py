@@ -23,7 +23,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from classifier.calibration import Calibration
-from classifier.heads import HEADS
+from classifier.heads import HEADS, REQUIRED
 from classifier.model import ModelConfig
 from classifier.network import Network, shapes, unpack_tensors
 from classifier.vocabulary import Vocabulary
@@ -149,7 +149,10 @@ def _checked_files(layout: Layout) -> dict[str, Any]:
         place = Path(name)
         path = layout[f"plots/{place.name}" if place.parent.name == "plots" else place.name]
         content = _bytes(path)
-        size, sha256 = promised["bytes"], promised["sha256"]
+        try:
+            size, sha256 = promised["bytes"], promised["sha256"]
+        except (KeyError, TypeError):
+            raise ArtifactError(layout.manifest, f"size and SHA-256 of {name}", "none") from None
         if len(content) != size:
             raise ArtifactError(path, f"{size} bytes (manifest.json)", f"{len(content)}")
         found = hashlib.sha256(content).hexdigest()
@@ -199,9 +202,13 @@ def _tensors(path: Path, shape: ModelConfig) -> dict[str, Tensor]:
 
 def _calibration(path: Path) -> Calibration:
     try:
-        return Calibration.from_json(_read_json(path))
+        calibration = Calibration.from_json(_read_json(path))
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(path, "a scale and thresholds of each head", str(error)) from None
+    for name in REQUIRED:
+        if name not in calibration.heads:
+            raise ArtifactError(path, f"a scale and thresholds of {name}", "none")
+    return calibration
 
 
 def _difference(found: dict[str, Any], declared: dict[str, list[str]]) -> str:

@@ -24,6 +24,9 @@ from classifier.thresholds import (
     fit_thresholds,
 )
 
+COLDEST, HOTTEST = 0.05, 20.0
+"""Bounds of a temperature: texts that are told apart without fail would have it at 0."""
+
 Choice = Literal["balanced", "precise"]
 """Which thresholds decide: those of the best F1 (balanced), or of PRECISION (precise)."""
 
@@ -221,6 +224,5 @@ def fit_scale(
         return total
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
-    return Scale(
-        round(float((-log_scale.detach()).exp()), 6), tuple(round(b, 6) for b in bias.tolist())
-    )
+    temperature = min(max(float((-log_scale.detach()).exp()), COLDEST), HOTTEST)
+    return Scale(round(temperature, 6), tuple(round(b, 6) for b in bias.tolist()))

@@ -34,7 +34,7 @@ def evaluate(folder: Path, data: Path, command: str) -> dict[str, Any]:
         UserError: the data folder lacks the texts of the head that every model has.
     """
     loaded = artifact.load(folder)
-    if REQUIRED not in trainable(data):
+    if not set(REQUIRED) <= set(trainable(data)):
         raise UserError(
             f"nothing can be measured from {data}: {left_out(data)}; fetch it with:"
             " python -m classifier download, or name a folder that has it in EMOSTREAM_DATA_DIR"

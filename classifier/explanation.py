@@ -142,7 +142,7 @@ def words_behind(
     """The words of each text that add most to one of its logits, strongest first.
 
     At most five a text, each once (where it occurs again its strongest place counts) and only
-    such as add something; spelled as in the vocabulary. No logit, no words.
+    such as add something and are words or emoji; spelled as in the vocabulary. No logit, no words.
 
     Args:
         network: ids to logits.
@@ -156,7 +156,7 @@ def words_behind(
     parts = np.zeros(len(text))
     parts[asked] = _one_logit(network, hidden, columns, asked, text[asked])
     value = _of_words(bags, parts)
-    kept = np.flatnonzero(value > 0)
+    kept = np.flatnonzero((value > 0) & vocabulary.spoken[bags.ids])
     text, value = text[kept], value[kept]
     # One sort by text and falling value: the part from 0 to 1 keeps texts apart.
     order = np.argsort(text + 1 / (1 + value), kind="stable")

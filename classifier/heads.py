@@ -11,7 +11,7 @@ from pathlib import Path
 from classifier import datasets, labels, readers, repeats
 from classifier.readers import Labelled, Split
 
-REQUIRED = "emotion"
+REQUIRED = ("emotion", "polarity")
 """The head that no model goes without: epochs and models are compared by its dev split."""
 
 HELD_OUT: tuple[Split, Split] = ("dev", "test")
@@ -100,5 +100,5 @@ def training(folder: Path) -> dict[str, Labelled]:
         UserError: the files of the required head are not there, or a file is not as declared.
     """
     keys = held_out_keys(folder)
-    names = dict.fromkeys((REQUIRED, *trainable(folder)))
+    names = dict.fromkeys((*REQUIRED, *trainable(folder)))
     return {name: readers.without(HEADS[name].read(folder, "train"), keys) for name in names}

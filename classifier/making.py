@@ -75,13 +75,14 @@ def label(data: Path, teacher_run: Path, folder: Path, limit: int, *, quiet: boo
         labelled, readers.corpora(data), heads.held_out_keys(data), limit
     )
     made = teacher.faster(teacher.load(teacher_run))
+    origin = checksum(teacher_run / "teacher.safetensors")
     tokens = teacher.Tokens(teacher.load_encoder(None)[1], TeacherConfig().length)
 
     def said(part: Sequence[str]) -> Tensor:
         logits = teacher.label(made, tokens, part, quiet=quiet)
         return torch.cat([logits[name] for name in HEADS], 1)
 
-    return soft_labels.write(folder, texts, said)
+    return soft_labels.write(folder, texts, said, origin)
 
 
 def pretrain(
@@ -179,11 +180,11 @@ def train(
         "sentiment_train": "rebuilt" if datasets.sentiment_is_rebuilt(data) else "official",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
-    checkpoint.write_text(run / "run.json", json.dumps(record, indent=2) + "\n")
     begun = resume and checkpoint.exists(run)
     model, history = training.train(
         texts, dev["emotion"], vocabulary, words, config, run, resume=begun, quiet=quiet
     )
+    checkpoint.write_text(run / "run.json", json.dumps(record, indent=2) + "\n")
     checkpoint.write_text(run / "history.json", json.dumps(history, indent=2) + "\n")
     for head, entry in HEADS.items():
         if head in labelled and entry.refit:
@@ -207,11 +208,11 @@ def train(
     return made
 
 
-def prepare_soft(data: Path, run: Path, limit: int, *, resume: bool) -> Path:
+def prepare_soft(data: Path, run: Path, limit: int, seed: int, *, resume: bool) -> Path:
     """Teaches and labels into the run folder, as far as that is not done yet."""
     if not teacher.exists(run / "teacher"):
         begun = resume and checkpoint.exists(run / "teacher")
-        teach(data, run / "teacher", TeacherConfig(), resume=begun)
+        teach(data, run / "teacher", TeacherConfig(seed=seed), resume=begun)
     label(data, run / "teacher", run / "soft", limit)
     return run / "soft"
 

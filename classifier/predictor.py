@@ -79,7 +79,7 @@ class Predictor:
 
     def __init__(self, source: Artifact, thresholds: Choice = "balanced") -> None:
         """Takes an artifact, and which of its thresholds decide."""
-        self.model = source.model
+        self.model = source.model if thresholds == "balanced" else f"{source.model}+{thresholds}"
         self.artifact = source
         self._calibration = source.calibration
         heads = [name for name, h in HEADS.items() if h.ships and name in self._calibration.heads]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import checkpoint, readers
+from classifier import artifact, checkpoint, readers
 from classifier.predictor import Labels, Predictor
 from classifier.readers import Labelled
 
@@ -191,9 +191,10 @@ def macro_recall(given: NDArray[np.bool_], targets: NDArray[np.bool_]) -> float:
 
 
 def write(measured: dict[str, Any], folder: Path) -> Path:
-    """Writes robustness.json into an artifact folder."""
+    """Writes robustness.json into an artifact folder, and into its manifest."""
     path = folder / "robustness.json"
     checkpoint.write_text(path, json.dumps(measured, indent=2) + "\n")
+    artifact.write_manifest(folder)
     return path
 
 

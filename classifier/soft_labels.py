@@ -1,5 +1,6 @@
 """Soft labels: what the teacher says of many texts, kept in a folder so that it is asked once.
 
+SOFT/origin.json        which teacher said it
 SOFT/00000.json         the texts of a part
 SOFT/00000.safetensors  the teacher's logits for them, every head side by side, float16
 """
@@ -19,6 +20,7 @@ from stream.errors import UserError
 LONGEST = 160
 """Characters of an unlabelled text, at most: as long as those that raters labelled mostly are."""
 
+ORIGIN = "origin.json"
 PART = 10_000
 """Texts in a part; an interrupted run goes on with the next part."""
 
@@ -47,13 +49,26 @@ def texts_to_label(
     return islice(fresh(), limit)
 
 
-def write(folder: Path, texts: Iterable[str], label: Callable[[Sequence[str]], Tensor]) -> int:
+def write(
+    folder: Path, texts: Iterable[str], label: Callable[[Sequence[str]], Tensor], teacher: str
+) -> int:
     """Labels texts part by part; parts that are there are kept. Returns how many texts there are.
 
+    Args:
+        folder: where the parts go.
+        texts: the texts, in an order that a later call repeats.
+        label: texts to the teacher's logits, (texts, labels of all heads).
+        teacher: names the teacher: the SHA-256 of its weights.
+
     Raises:
-        UserError: the folder holds parts of other texts.
+        UserError: the folder holds parts of other texts, or by another teacher.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    origin = folder / ORIGIN
+    if not origin.exists():
+        checkpoint.write_text(origin, json.dumps({"teacher": teacher}) + "\n")
+    if json.loads(origin.read_text(encoding="utf-8")).get("teacher") != teacher:
+        raise UserError(f"{folder} has the labels of another teacher; label into another folder")
     count = 0
     for number, part in enumerate(_parts(texts)):
         path = folder / f"{number:05}.safetensors"

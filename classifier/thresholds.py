@@ -21,6 +21,9 @@ PRECISION = 0.75
 FEW = 20
 """A head whose labels have fewer development texts than this, on average, shares one threshold."""
 
+SHARED_PRECISION = 0.5
+"""What a shared threshold aims at."""
+
 LEAST_HITS = 3.0
 """Precision is not believed over fewer hits."""
 
@@ -97,16 +100,23 @@ def _best_f1(ranked: _Ranked, belief: float) -> Tensor:
 
 
 def fit_shared(probabilities: Tensor, targets: Tensor) -> tuple[float, ...]:
-    """One threshold for all labels, where the F1 of all pairs of a text and a label is highest.
+    """One threshold for all labels: the lowest from which half of the labels given are right.
 
     For heads whose labels have too few development texts to be given thresholds of their own.
+    Where half are right nowhere it is the one of the highest precision over LEAST_HITS hits.
 
     Args:
         probabilities: (texts, labels), calibrated.
         targets: (texts, labels), 0 or 1.
     """
-    every = fit_thresholds(probabilities.reshape(-1, 1), targets.reshape(-1, 1), belief=0.0)
-    return every * probabilities.shape[1]
+    ranked = _Ranked.of(probabilities.reshape(-1, 1), targets.reshape(-1, 1), None)
+    hits = ranked.targets.cumsum(1)
+    precision = hits / torch.arange(1, hits.shape[1] + 1)
+    precision[~ranked.parting() | (hits < LEAST_HITS)] = 0.0
+    half = precision >= SHARED_PRECISION
+    last = half.shape[1] - 1 - half.flip(1).int().argmax(1)
+    place = torch.where(half.any(1), last, precision.argmax(1))
+    return tuple(ranked.behind(place).tolist()) * probabilities.shape[1]
 
 
 def fit_precise(

@@ -133,7 +133,8 @@ def pool(
         rows = torch.tensor([row_of[text] for text in soft_texts], dtype=torch.int64)
         targets[rows] = probabilities(soft[1].float()).half()
         taught[rows] = True
-    known = taught[:, None].repeat(1, len(where))
+    learnt = torch.tensor([name in labelled for name in where])
+    known = taught[:, None] & learnt  # a teacher knows nothing of heads it had no texts for
     order = [torch.arange(len(row_of))]
     for name, part in labelled.items():
         rows = torch.tensor([row_of[text] for text in part.texts], dtype=torch.int64)

@@ -70,6 +70,8 @@ class Vocabulary:
             ids[entry] = number
         self.words = words
         self._caps = ids.get(CAPS, UNKNOWN)
+        self.spoken = np.array([_spoken(entry) for entry in entries])
+        """Which entries say something to a person: words and emoji, no marks and no `<...>`."""
         known = {**{one: ids[one] for one in entries[1:words] if one != CAPS}}
         for alias, word in ALIASES.items():
             if word in known:
@@ -174,6 +176,10 @@ class Vocabulary:
             key=lambda item: (-item[1], item[0]),
         )[:limit]
         return [(f"{entries[key >> 24]} {entries[key & 0xFFFFFF]}", count) for key, count in ranked]
+
+
+def _spoken(entry: str) -> bool:
+    return any(sign.isalnum() or ord(sign) > 0x2000 for sign in entry) and entry[0] != "<"
 
 
 def _follows(words: NDArray[np.int32], tokens: Tokens) -> NDArray[np.bool_]:

@@ -183,7 +183,7 @@ class Classification(Record):
         (), description="GoEmotions sentiment groups of emotions, likeliest first"
     )
     words: tuple[Word, ...] = Field(
-        (), max_length=5, description="words and phrases that weigh most for primary, first most"
+        (), max_length=5, description="words that weigh most for primary, first most"
     )
     polarity: Polarity
     suggestion: Probability | None = Field(None, description="that the text proposes something")

@@ -73,7 +73,7 @@ def small_soft(tmp_path_factory: pytest.TempPathFactory) -> Path:
         logits[row, where["emotion"].start + EMOTIONS.index(emotion)] = 3.0
         logits[row, where["polarity"].start + POLARITY[emotion]] = 3.0
     said = iter([logits])  # fewer than make a part
-    soft_labels.write(folder, [text for text, _ in rows], lambda _: next(said))
+    soft_labels.write(folder, [text for text, _ in rows], lambda _: next(said), "small")
     return folder
 
 

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from classifier.calibration import (
+    COLDEST,
+    HOTTEST,
     Calibration,
     HeadCalibration,
     Scale,
@@ -143,3 +145,12 @@ def test_heads_side_by_side_are_told_apart_by_their_columns() -> None:
 def test_rounded_probabilities_equal_the_decimal_numbers_they_print_as() -> None:
     given = torch.rand(1000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert all(value == round(value, 4) for value in rounded(given).tolist())
+
+
+def test_texts_that_are_told_apart_without_fail_do_not_freeze_the_temperature() -> None:
+    logits = torch.tensor([[0.003], [0.003], [-0.003], [-0.003]])
+    targets = torch.tensor([[1.0], [1.0], [0.0], [0.0]])
+    for right in (targets, 1 - targets):
+        scale = fit_scale(logits, right, several=True)
+        assert COLDEST <= scale.temperature <= HOTTEST
+        assert bool(scale.apply(logits.double()).isfinite().all())

@@ -28,11 +28,11 @@ def test_its_metrics_state_the_floor_and_are_those_of_these_weights() -> None:
     assert metrics["model"] == artifact.load(SHIPPED).model
     test = metrics["emotion"]["test"]
     assert test["texts"] == 5427
-    assert test["macro_f1"] >= 0.42
+    assert test["macro_f1"] >= 0.47
     by_label = [test["labels"][label]["f1"] for label in EMOTIONS]
     assert sum(by_label) / len(by_label) == pytest.approx(test["macro_f1"], abs=1e-4)
     assert metrics["polarity"]["test"]["texts"] == 12284
-    assert metrics["polarity"]["test"]["macro_recall"] >= 0.58
+    assert metrics["polarity"]["test"]["macro_recall"] >= 0.66
 
 
 def test_its_card_states_the_same_numbers() -> None:

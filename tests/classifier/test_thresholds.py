@@ -72,10 +72,13 @@ def test_the_threshold_of_a_frequent_label_follows_its_texts() -> None:
     assert abs(alone - trusting) < 0.05
 
 
-def test_a_shared_threshold_is_the_best_for_all_pairs_of_a_text_and_a_label() -> None:
+def test_a_shared_threshold_is_the_lowest_with_half_of_all_labels_right() -> None:
     probabilities = torch.tensor([[0.9, 0.3], [0.6, 0.2], [0.1, 0.8]], dtype=torch.float64)
     targets = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    assert fit_shared(probabilities, targets) == (0.45, 0.45)
+    assert fit_shared(probabilities, targets) == (0.05, 0.05)  # three of six are right
+    targets[1, 0] = 0.0
+    few = torch.cat([probabilities, probabilities]), torch.cat([targets, targets])
+    assert fit_shared(*few) == (0.25, 0.25)  # four of eight
 
 
 def test_precise_thresholds_are_the_lowest_with_three_of_four_right() -> None:
