@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from indexer.templates import mapping
+
 Answer = tuple[int, Any]
 Responder = Callable[[list[str]], Answer | None]
 """Gives the answer to a bulk request on these ids; None cuts the connection."""
@@ -82,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
             ids = orjson.loads(body)["ids"]
             answer = 200, {"docs": [{"_id": one, "found": False} for one in ids]}
         elif path.startswith("/_index_template/"):
-            template = {"index_template": {"_meta": {"version": 1}}}
+            template = {"index_template": {"_meta": mapping()["_meta"]}}
             answer = 200, {"index_templates": [template]}
         elif path.endswith("/_mapping"):
             answer = 200, {}
