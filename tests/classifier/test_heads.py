@@ -75,13 +75,22 @@ def test_nothing_is_left_out_of_a_whole_folder(tmp_path: Path) -> None:
 def test_train_rows_of_any_heads_held_out_texts_are_dropped(tmp_path: Path) -> None:
     put_goemotions(tmp_path)
     put_tweets(tmp_path)
+    sentiment = tmp_path / "tweeteval/sentiment"
+    sentiment.mkdir(parents=True)
+    for split, text in {"train": "fine\nwe lost", "val": "meh\nmeh", "test": "ok\nok"}.items():
+        (sentiment / f"{split}_text.txt").write_text(text + "\n")
+        (sentiment / f"{split}_labels.txt").write_text("1\n0\n")
     labelled = heads.training(tmp_path)
     assert {name: part.texts for name, part in labelled.items()} == {
         "emotion": ("thanks", "😀"),
+        "polarity": ("fine",),
         "tweet_emotion": ("so calm",),
         "affect": ("kept",),
     }
-    assert heads.held_out_keys(tmp_path) == {"ohno", "agoodday", "welost", "grr", "left"}
+    assert heads.held_out_keys(tmp_path) == {
+        *("ohno", "agoodday", "welost", "grr", "left"),
+        *("meh", "ok"),
+    }
 
 
 def test_without_the_files_of_the_required_head_nothing_is_trained(tmp_path: Path) -> None:
