@@ -7,8 +7,8 @@ from typing import Any
 
 from indexer.client import shown
 from indexer.documents import ALIAS
-from indexer.faces import FACES
 from indexer.queries import Overview
+from stream.faces import FACES
 from stream.settings import Settings
 from stream.topics import DEAD_LETTER
 

@@ -15,9 +15,9 @@ from elasticsearch import BadRequestError, Elasticsearch
 from indexer import deletions, templates
 from indexer.client import Backoff
 from indexer.documents import document
-from indexer.faces import FACES
 from indexer.sink import ElasticsearchSink
 from stream.errors import UserError
+from stream.faces import COLOURS, FACES
 from tests.indexer.records import LABELS, LIMITS, classified, deletion, found, items
 from tests.indexer.test_documents import FULL
 
@@ -57,10 +57,10 @@ def test_the_documentation_describes_each_field_of_a_deletion() -> None:
     assert section("Deletions in Elasticsearch") == templates.fields(properties)
 
 
-def test_every_label_has_a_probability_and_a_face_of_its_own() -> None:
+def test_every_label_has_a_probability_a_face_and_a_colour_of_its_own() -> None:
     assert len(LABELS) == 28
-    assert set(LABELS) == set(FACES)
-    assert len(set(FACES.values())) == 28
+    assert set(LABELS) == set(FACES) == set(COLOURS)
+    assert len(set(FACES.values())) == len(set(COLOURS.values())) == 28
 
 
 @pytest.mark.parametrize("name", [*templates.COMPONENTS, *templates.TEMPLATES])

@@ -1,0 +1,75 @@
+"""One emoji and one colour for each label, the same wherever we show one."""
+
+FACES = {
+    "admiration": "🤩",
+    "amusement": "😂",
+    "anger": "😡",
+    "annoyance": "😒",
+    "approval": "👍",
+    "caring": "🤗",
+    "confusion": "😕",
+    "curiosity": "🤔",
+    "desire": "😋",
+    "disappointment": "😞",
+    "disapproval": "👎",
+    "disgust": "🤢",
+    "embarrassment": "😳",
+    "excitement": "🎉",
+    "fear": "😨",
+    "gratitude": "🙏",
+    "grief": "😭",
+    "joy": "😄",
+    "love": "😍",
+    "nervousness": "😬",
+    "optimism": "🤞",
+    "pride": "😌",
+    "realization": "💡",
+    "relief": "😅",
+    "remorse": "😔",
+    "sadness": "😢",
+    "surprise": "😲",
+    "neutral": "😐",
+}
+"""Every one is two columns wide in a terminal, so that bars line up."""
+
+COLOURS = {
+    "admiration": "#f5a623",
+    "amusement": "#f7d154",
+    "anger": "#c4161c",
+    "annoyance": "#e2603f",
+    "approval": "#4fa84f",
+    "caring": "#f291b5",
+    "confusion": "#8e9bd8",
+    "curiosity": "#4f9de0",
+    "desire": "#c2327f",
+    "disappointment": "#6b7fa8",
+    "disapproval": "#9c4a34",
+    "disgust": "#7a7d1f",
+    "embarrassment": "#b57fc2",
+    "excitement": "#f57c1f",
+    "fear": "#5b2a86",
+    "gratitude": "#8bbf3f",
+    "grief": "#1f3a6e",
+    "joy": "#f2c200",
+    "love": "#e6407a",
+    "nervousness": "#9b6fc4",
+    "optimism": "#a9d64f",
+    "pride": "#b8892b",
+    "realization": "#3fb6b2",
+    "relief": "#7fcdbb",
+    "remorse": "#6a5aa0",
+    "sadness": "#3b6fb6",
+    "surprise": "#29b6d6",
+    "neutral": "#b5b9bf",
+}
+"""Pleasant emotions are warm or green, unpleasant ones red, blue or violet, neutral is grey."""
+
+POLARITY_COLOURS = {"negative": "#c4463a", "neutral": "#b5b9bf", "positive": "#4fa84f"}
+
+COMMENT_COLOURS = {
+    "positive": "#4fa84f",
+    "constructive_feedback": "#4f9de0",
+    "neutral": "#b5b9bf",
+    "sadness": "#3b6fb6",
+    "negative": "#c4463a",
+}
