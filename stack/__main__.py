@@ -1,4 +1,7 @@
-"""python -m stack install | up | down | status | logs: the local Kafka and Elasticsearch."""
+"""python -m stack install | up | down | status | logs: the local Kafka and Elasticsearch.
+
+`python -m stack secrets` makes passwords and certificates for servers of one's own.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stack import jars, logs, procfile, report, session
+from stack import jars, logs, procfile, report, secrets, session
 from stack.errors import StackError
 from stack.jars import Jar
 from stack.plan import TIMEOUT, Plan, Wishes, install, make_plan
@@ -60,6 +63,18 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("name", nargs="?", help="kafka, elasticsearch, supervisor, or a command")
     show.add_argument("-n", type=count, default=20, metavar="LINES", help="(default %(default)s)")
     show.add_argument("-f", action="store_true", dest="follow", help="follow them until Ctrl-C")
+
+    make = commands.add_parser(
+        "secrets", help="make the passwords of servers of your own; what is there is never changed"
+    )
+    make.add_argument("folder", type=Path, metavar="FOLDER", help="one file for each secret")
+    make.add_argument(
+        "--certificates",
+        nargs="+",
+        default=[],
+        metavar="HOST",
+        help="make an authority and a certificate for each host too",
+    )
     return top
 
 
@@ -225,6 +240,30 @@ def run_logs(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_secrets(options: argparse.Namespace) -> int:
+    """Make the secrets that are missing; name what was made, and never show a value."""
+    folder = secrets.Folder(options.folder)
+    warnings = []
+    try:
+        secrets.make(folder)
+        if options.certificates:
+            warnings = make_certificates(folder, options.certificates)
+    finally:
+        print(f"{folder.path}: made {', '.join(folder.made) or 'nothing'}")
+    for warning in warnings:
+        print(f"stack: {warning}", file=sys.stderr)
+    return 0
+
+
+def make_certificates(folder: secrets.Folder, hosts: list[str]) -> list[str]:
+    """Make the certificates that are missing; give a line for each that ends soon."""
+    try:
+        from stack import certificates
+    except ImportError:
+        raise StackError("certificates need a package: `pip install cryptography`") from None
+    return certificates.make(folder, hosts)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a fault the user can mend is one line on stderr and exit code 1."""
     options = parser().parse_args(arguments)
@@ -238,8 +277,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return run_down(options)
             case "status":
                 return run_status(options)
-            case _:
+            case "logs":
                 return run_logs(options)
+            case _:
+                return run_secrets(options)
     except StackError as cause:
         print(f"stack: {cause}", file=sys.stderr)
         return 1

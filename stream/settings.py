@@ -2,13 +2,14 @@
 
 In this order, the first that has a value wins: environment variables `EMOSTREAM_*`, the file
 `emostream.toml`, the addresses that `python -m stack up` left in `.stack/stack.env`, the default.
+Every secret has a twin, `..._FILE`, that names the file which holds it.
 """
 
 import os
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -25,6 +26,8 @@ from stream.errors import UserError
 
 PREFIX = "EMOSTREAM_"
 FILE = "emostream.toml"
+FILE_TWIN = "_file"
+SECRET = SecretStr | None
 LAST_PORT = 65_535
 
 STACK_ONLY = frozenset(
@@ -62,14 +65,30 @@ class Settings(BaseSettings):
     )
     kafka_username: str | None = Field(None, description="SASL user")
     kafka_password: SecretStr | None = Field(None, description="SASL password")
+    kafka_password_file: Path | None = Field(None, description="file that holds the password")
     kafka_ca_file: Path | None = Field(None, description="certificate authority for SSL")
     replication_factor: int = Field(1, ge=1, description="of topics that we create")
 
     elasticsearch: str = Field("http://127.0.0.1:9200", description="node URLs, comma-separated")
     elasticsearch_api_key: SecretStr | None = Field(None, description="sent as `ApiKey`")
+    elasticsearch_api_key_file: Path | None = Field(None, description="file that holds the key")
     elasticsearch_username: str | None = Field(None, description="basic authentication")
     elasticsearch_password: SecretStr | None = Field(None, description="basic authentication")
+    elasticsearch_password_file: Path | None = Field(
+        None, description="file that holds the password"
+    )
     elasticsearch_ca_file: Path | None = Field(None, description="certificate authority for https")
+    retention_months: int | None = Field(
+        None,
+        ge=1,
+        description="whole months that posts are kept, by their own time; for ever if unset",
+    )
+
+    kibana: str = Field("http://127.0.0.1:5601", description="URL, with base path if it has one")
+    kibana_username: str | None = Field(None, description="basic authentication")
+    kibana_password: SecretStr | None = Field(None, description="basic authentication")
+    kibana_password_file: Path | None = Field(None, description="file that holds the password")
+    kibana_ca_file: Path | None = Field(None, description="certificate authority for https")
 
     batch_records: int = Field(2000, ge=1, description="most records a station takes at once")
     bulk_actions: int = Field(2000, ge=1, description="most actions in one bulk request")
@@ -90,6 +109,20 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="how much a station tells"
     )
+    health_dir: Path | None = Field(
+        None, description="folder with a file for each loop that works, for `stream health`"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Takes each secret from the file that its `..._file` names."""
+        read = {
+            name: _read_secret(name, Path(values[name + FILE_TWIN]), values.get(name))
+            for name in secrets()
+            if values.get(name + FILE_TWIN)
+        }
+        return values | read
 
     @field_validator("kafka")
     @classmethod
@@ -104,21 +137,22 @@ class Settings(BaseSettings):
     @classmethod
     def _is_addresses(cls, addresses: str) -> str:
         for address in addresses.split(","):
-            parts = urlsplit(address.strip())
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("must be http://host:port or https://..., several with commas")
-            if "@" in parts.netloc:
-                raise ValueError(
-                    "must not hold a user or password: use elasticsearch_username and "
-                    "elasticsearch_password, or elasticsearch_api_key"
-                )
+            _check_address(address.strip(), "elasticsearch")
         return addresses
+
+    @field_validator("kibana")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        if "," in address:
+            raise ValueError("must be one address")
+        _check_address(address.strip(), "kibana")
+        return address.strip().rstrip("/")
 
     @model_validator(mode="after")
     def _can_log_in(self) -> Self:
         if self.kafka_security_protocol.startswith("SASL") and not self.kafka_sasl_mechanism:
             raise ValueError("kafka_sasl_mechanism: is needed with SASL_PLAINTEXT and SASL_SSL")
-        for name in ("kafka_ca_file", "elasticsearch_ca_file"):
+        for name in ("kafka_ca_file", "elasticsearch_ca_file", "kibana_ca_file"):
             file: Path | None = getattr(self, name)
             if file and not file.is_file():
                 raise ValueError(f"{name}: there is no file {file}")
@@ -140,6 +174,11 @@ class Settings(BaseSettings):
             TomlConfigSettingsSource(settings_cls, settings_file()),
             DotEnvSettingsSource(settings_cls, stack_file()),
         )
+
+
+def secrets() -> list[str]:
+    """Names the settings that are secret; each has a twin that names a file instead."""
+    return [name for name, field in Settings.model_fields.items() if field.annotation == SECRET]
 
 
 def settings_file() -> Path:
@@ -190,6 +229,35 @@ def described(settings: Settings) -> list[tuple[str, str, str]]:
         (PREFIX + name.upper(), _shown(getattr(settings, name)), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _read_secret(name: str, file: Path, given: object) -> str:
+    variable = PREFIX + name.upper()
+    twin = variable + FILE_TWIN.upper()
+    if given:
+        raise ValueError(f"{variable} and {twin} are both set: unset one")
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise ValueError(f"{twin}: there is no file {file}") from None
+    except OSError as error:
+        raise ValueError(f"{twin}: {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{twin}: {file} is not text") from None
+    if len(secret.splitlines()) != 1:
+        raise ValueError(f"{twin}: {file} must hold the secret on one line, and nothing else")
+    return secret
+
+
+def _check_address(address: str, setting: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be http://host:port or https://..., several with commas")
+    if "@" in parts.netloc:
+        key = ", or elasticsearch_api_key" if setting == "elasticsearch" else ""
+        raise ValueError(
+            f"must not hold a user or password: use {setting}_username and {setting}_password{key}"
+        )
 
 
 def _shown(value: object) -> str:

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from stream.errors import UserError
-from stream.settings import STACK_ONLY, Settings, described, load_settings, unknown_variables
+from stream.settings import (
+    STACK_ONLY,
+    Settings,
+    described,
+    load_settings,
+    secrets,
+    unknown_variables,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +55,10 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_stack(
         ("elasticsearch = 'localhost'", "elasticsearch: .*http://host:port"),
         ("kafka_security_protocol = 'SASL_SSL'", "kafka_sasl_mechanism"),
         ("kafka_ca_file = 'nowhere.pem'", "nowhere.pem"),
+        ("kibana_ca_file = 'nowhere.pem'", "nowhere.pem"),
+        ("kibana = 'localhost:5601'", "kibana: .*http://host:port"),
+        ("kibana = 'http://a:1,http://b:2'", "kibana: must be one address"),
+        ("retention_months = 0", "retention_months"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, content: str, named: str) -> None:
@@ -111,3 +122,68 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv(f"EMOSTREAM_{name}", "")
     assert load_settings() == Settings()
     assert load_settings().model is None
+
+
+def test_every_secret_has_a_twin_that_names_a_file() -> None:
+    assert {"kafka_password", "elasticsearch_api_key", "kibana_password"} <= set(secrets())
+    assert {f"{name}_file" for name in secrets()} <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", secrets())
+def test_a_secret_is_read_from_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("  hunter2\n")
+    variable = f"EMOSTREAM_{name.upper()}_FILE"
+    monkeypatch.setenv(variable, str(file))
+    settings = load_settings()
+    assert getattr(settings, name).get_secret_value() == "hunter2"
+    assert "hunter2" not in str(described(settings)) + repr(settings)
+    assert (variable, str(file)) in [(shown, value) for shown, value, _ in described(settings)]
+    assert unknown_variables() == []
+
+
+def test_the_settings_file_may_name_a_secret_s_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("abc")
+    (tmp_path / "emostream.toml").write_text('elasticsearch_api_key_file = "key"\n')
+    key = load_settings().elasticsearch_api_key
+    assert key is not None
+    assert key.get_secret_value() == "abc"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no file"),
+        (b"", "one line"),
+        (b" \n", "one line"),
+        (b"hunter2\nmore\n", "one line"),
+        (b"hunter2\xff", "is not text"),
+        ("folder", "cannot be read: Is a directory"),
+    ],
+)
+def test_a_secret_s_file_that_holds_none_is_one_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | str | None, said: str
+) -> None:
+    file = tmp_path / "secret"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content:
+        file.mkdir()
+    monkeypatch.setenv("EMOSTREAM_KAFKA_PASSWORD_FILE", str(file))
+    with pytest.raises(UserError, match=f"EMOSTREAM_KAFKA_PASSWORD_FILE: .*{said}") as error:
+        load_settings()
+    assert "hunter2" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_secret_and_its_file_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    monkeypatch.setenv("EMOSTREAM_KIBANA_PASSWORD", "hunter3")
+    monkeypatch.setenv("EMOSTREAM_KIBANA_PASSWORD_FILE", str(tmp_path / "secret"))
+    with pytest.raises(UserError, match=r"KIBANA_PASSWORD and .*_FILE are both set") as error:
+        load_settings()
+    assert "hunter" not in str(error.value)
