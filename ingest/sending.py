@@ -13,8 +13,10 @@ from stream.broker import KafkaWriter
 from stream.codec import encode
 from stream.dead_letters import DeadLetter
 from stream.errors import Backpressure
+from stream.health import Heartbeat
 from stream.posts import Deletion, Post
 from stream.records import Outgoing
+from stream.settings import load_settings
 from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED
 
@@ -49,9 +51,11 @@ class KafkaDestination:
     def __init__(self, writer: KafkaWriter) -> None:
         self._writer = writer
         self._dead_letters = KafkaDeadLetters(writer)
+        self._heartbeat = Heartbeat(load_settings().health_dir, "ingest")
 
     def write(self, records: Sequence[Post | Deletion]) -> Sequence[tuple[int, str]]:
         """Writes each record under its post's key, with its crawl in the header."""
+        self._heartbeat.beat()
         return self._writer.write(
             COLLECTED,
             [Outgoing(record.key, encode(record), record.origin.crawl) for record in records],

@@ -1,11 +1,12 @@
-"""`python -m stream`: the topics, the settings, the records' schemas."""
+"""`python -m stream`: the topics, the settings, the records' schemas, a station's health."""
 
 import argparse
 import json
 from pathlib import Path
 
-from stream import broker, schemas, settings, topics
+from stream import broker, health, schemas, settings, topics
 from stream.cli import entry
+from stream.errors import UserError
 
 
 def main() -> int:
@@ -14,6 +15,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("topics", help="create the topics that are missing and list them all")
     commands.add_parser("config", help="print every setting with its value, secrets masked")
+    commands.add_parser(
+        "health", help="exit code 0 if the station with the same EMOSTREAM_HEALTH_DIR is alive"
+    )
     write = commands.add_parser("schemas", help="write the JSON Schema of each record")
     write.add_argument("folder", type=Path, nargs="?", default=schemas.FOLDER)
     arguments = parser.parse_args()
@@ -21,6 +25,8 @@ def main() -> int:
         return _topics()
     if arguments.command == "config":
         return _config()
+    if arguments.command == "health":
+        return _health()
     return _schemas(arguments.folder)
 
 
@@ -38,6 +44,15 @@ def _config() -> int:
     for variable in settings.unknown_variables():
         print(f"# {variable} is set but is no setting of ours: a typing error?")
     return 0
+
+
+def _health() -> int:
+    folder = settings.load_settings().health_dir
+    if folder is None:
+        raise UserError("EMOSTREAM_HEALTH_DIR is not set: a station touches its files there")
+    alive, sentence = health.verdict(folder)
+    print(sentence)
+    return 0 if alive else 1
 
 
 def _schemas(folder: Path) -> int:

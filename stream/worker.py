@@ -6,8 +6,10 @@ from threading import Event
 from typing import TypeVar
 
 from stream.errors import Backpressure
+from stream.health import Heartbeat
 from stream.metrics import Counters
 from stream.records import DeadLetters, Received, RecordSource, Sink, Transform, decoded
+from stream.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,9 @@ def run(
         Exception: whatever is our own fault; nothing of the batch is committed then.
     """
     counters = counters or Counters(station)
+    heartbeat = Heartbeat(load_settings().health_dir, station)
     while not stop.is_set():
+        heartbeat.beat()
         batch = source.poll()
         if not batch:
             counters.report_if_due()
