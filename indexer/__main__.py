@@ -2,10 +2,22 @@
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer import accounting, queries, service, summary, templates
+from indexer import (
+    accounting,
+    lifecycle,
+    migration,
+    queries,
+    security,
+    service,
+    summary,
+    templates,
+)
+from indexer.bulk import Bulk
 from indexer.client import asking, connect
+from indexer.sink import limits
 from stream import cli
 from stream.settings import load_settings
 
@@ -14,7 +26,17 @@ def main() -> int:
     """Parses the command line and runs one command."""
     parser = argparse.ArgumentParser(prog="python -m indexer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("setup", help="put the index templates; repeating it changes nothing")
+    make = commands.add_parser(
+        "setup",
+        help="put templates, lifecycle and, where the cluster has security, users, a role and "
+        "API keys; repeating it changes nothing",
+    )
+    make.add_argument(
+        "--secrets",
+        metavar="FOLDER",
+        type=Path,
+        help="where the passwords are, from `python -m stack secrets`, and the API keys go",
+    )
     commands.add_parser("run", help="index posts.classified until stopped")
     tell = commands.add_parser("summary", help="tell what people feel, read from Elasticsearch")
     tell.add_argument("--crawl", metavar="ID", help="only the posts of this crawl")
@@ -32,10 +54,32 @@ def main() -> int:
         default=0.0,
         help="with --report: how long to wait for the posts still on their way",
     )
+    expire = commands.add_parser(
+        "expire", help="delete the months that are past EMOSTREAM_RETENTION_MONTHS, in whole"
+    )
+    expire.add_argument("--months", metavar="N", type=_months, help="instead of the setting")
+    expire.add_argument("--dry-run", action="store_true", help="only name them")
+    move = commands.add_parser(
+        "migrate", help="copy the posts of another version's indices into this version's"
+    )
+    move.add_argument(
+        "--finish",
+        action="store_true",
+        help="close the other version's indices and let readers read this version's",
+    )
+    move.add_argument(
+        "--drop-old",
+        action="store_true",
+        help="delete the other version's indices, once all their posts are in this version's",
+    )
     arguments = parser.parse_args()
     cli.set_up_logs()
     if arguments.command == "setup":
-        return _setup()
+        return _setup(arguments.secrets)
+    if arguments.command == "expire":
+        return _expire(arguments.months, arguments.dry_run)
+    if arguments.command == "migrate":
+        return _migrate(arguments.finish, arguments.drop_old)
     if arguments.command == "run":
         service.run(load_settings(), cli.stop_on_signals())
         return 0
@@ -44,12 +88,50 @@ def main() -> int:
     return _summary(arguments.crawl, arguments.report, arguments.wait)
 
 
-def _setup() -> int:
+def _setup(secrets: Path | None) -> int:
     settings = load_settings()
     with asking(settings), connect(settings) as client:
         for sentence in templates.set_up(client):
             print(sentence)
+        for sentence in lifecycle.set_up(client, settings.retention_months):
+            print(sentence)
+        for sentence in security.set_up(client, secrets):
+            print(sentence)
     return 0
+
+
+def _expire(months: int | None, dry_run: bool) -> int:
+    settings = load_settings()
+    months = months or settings.retention_months
+    if months is None:
+        print("EMOSTREAM_RETENTION_MONTHS is not set: posts are kept for ever")
+        return 0
+    with asking(settings), connect(settings) as client:
+        indices = lifecycle.past(client, months, datetime.now(UTC))
+        for index in indices:
+            if not dry_run:
+                lifecycle.delete(client, index)
+            print(f"{index} {'would be' if dry_run else 'is'} deleted", flush=True)
+    if not indices:
+        print(f"nothing is past {months} months")
+    return 0
+
+
+def _migrate(finish: bool, drop_old: bool) -> int:
+    settings = load_settings()
+    with asking(settings), connect(settings) as client:
+        bulk = Bulk(client, limits(settings), cli.stop_on_signals())
+        migration.migrate(client, bulk, finish=finish, say=_say)
+        if finish:
+            for sentence in lifecycle.extend(client):
+                print(sentence)
+        if drop_old:
+            migration.drop_old(client, bulk, _say)
+    return 0
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
 
 
 def _summary(crawl: str | None, report_file: Path | None, wait: float) -> int:
@@ -61,14 +143,14 @@ def _summary(crawl: str | None, report_file: Path | None, wait: float) -> int:
         if report:
             account = accounting.settle(client, settings, report, wait, _progress)
         found = queries.overview(client, crawl)
-        words = queries.words(client, found.top_emotion, crawl) if found.top_emotion else []
+        words = {one: queries.words(client, one, crawl) for one in found.top_emotions}
         deletions = queries.deletions(client, crawl)
     since = report.started_at if report and report.crawl == crawl else None
     letters = accounting.letters(settings, crawl, since)
     reasons = accounting.reasons(letters.found)
     colour = sys.stdout.isatty()
     print(summary.render(found, words, deletions, reasons, letters.foreign, colour))
-    print(summary.ready_queries(settings, found.top_emotion or "joy"))
+    print(summary.ready_queries(settings, next(iter(words), "joy")))
     if account is None:
         return 0
     print("\n" + "\n".join(account.sentences()))
@@ -79,6 +161,12 @@ def _progress(done: int, of: int, last: bool) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{done:,} of {of:,} posts accounted for" + ("\n" if last else ""))
         sys.stderr.flush()
+
+
+def _months(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of months, 1 or more")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

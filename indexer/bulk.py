@@ -37,6 +37,9 @@ ITEM_FAULTS = frozenset(
 (a closed index, no room for one more shard, a pipeline that is not there) and stop the station
 instead of burying the stream."""
 
+BLOCKED = "cluster_block_exception"
+MOVED = " If the posts have moved to a newer version's indices, update emostream."
+
 ALIKE = 100
 """So many actions, all rejected with one and the same fault, show a fault of ours."""
 
@@ -193,7 +196,10 @@ def outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome:
     if status == 400 and error["type"] in ITEM_FAULTS:
         return Outcome(status, fault(error))
     if status in (401, 403):
-        raise UserError(f"Elasticsearch does not let us write ({status}): {error.get('reason')}")
+        hint = MOVED if error["type"] == BLOCKED else ""
+        raise UserError(
+            f"Elasticsearch does not let us write ({status}): {error.get('reason')}{hint}"
+        )
     reason = error.get("reason") or ""
     of_cluster = error["type"] in CLUSTER_FAULTS or CLUSTER_REASON.fullmatch(reason)
     said = reason if of_cluster else "(reason not shown)"

@@ -37,7 +37,7 @@ def erase(client: Elasticsearch, bulk: Bulk, deletions: Sequence[Deletion]) -> i
     """
     with writing(bulk.backoff):
         indices = months(client)
-    actions = [_erasure(index, one.key) for one in deletions for index in indices]
+    actions = [erasure(index, one.key) for one in deletions for index in indices]
     return sum(not outcome.missing and not outcome.older for outcome in bulk.send(actions))
 
 
@@ -68,6 +68,12 @@ def months(client: Elasticsearch) -> list[str]:
     return sorted(client.indices.get(index=f"{PREFIX}*", features="aliases").body)
 
 
+def erasure(index: str, key: str) -> bytes:
+    """Writes the bulk action that erases a post in one month."""
+    action = {"_index": index, "_id": key, "version": FINAL, "version_type": "external_gte"}
+    return orjson.dumps({"delete": action}) + b"\n"
+
+
 def _unreadable(error_type: str, backoff: Backoff) -> Exception:
     if error_type in ("index_not_found_exception", "index_closed_exception"):
         return UserError(
@@ -86,8 +92,3 @@ def _record(deletion: Deletion) -> bytes:
     }
     action = {"index": {"_index": INDEX, "_id": deletion.key}}
     return orjson.dumps(action) + b"\n" + orjson.dumps(fields) + b"\n"
-
-
-def _erasure(index: str, key: str) -> bytes:
-    action = {"_index": index, "_id": key, "version": FINAL, "version_type": "external_gte"}
-    return orjson.dumps({"delete": action}) + b"\n"

@@ -17,13 +17,28 @@ from stream.posts import ClassifiedPost, Post
 
 ALIAS = "emotions"
 PREFIX = "emotions-v1-"
+"""What the names of the months' indices begin with. The number is raised for a mapping that the
+months there are cannot take on: then `python -m indexer migrate` copies their documents over."""
+FAMILY = PREFIX.removesuffix("-")
+"""The months' indices together: the name of their index template."""
 DATASET = "emostream.posts"
 ECS_VERSION = "9.1.0"
 
 EMPTY: tuple[Any, ...] = ((), [], {})
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
+MILLISECOND, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
+
+WEEKDAYS = (
+    "1 Monday",
+    "2 Tuesday",
+    "3 Wednesday",
+    "4 Thursday",
+    "5 Friday",
+    "6 Saturday",
+    "7 Sunday",
+)
+"""Named so that they sort in their order."""
 
 MAX_ID = 512
 """Bytes of UTF-8. Elasticsearch refuses a whole bulk request for one longer `_id`."""
@@ -85,6 +100,12 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def hour_of_week(moment: datetime) -> tuple[str, str]:
+    """Gives the weekday and the hour of a moment, in UTC: ("6 Saturday", "09")."""
+    there = moment.astimezone(UTC)
+    return WEEKDAYS[there.weekday()], f"{there.hour:02d}"
+
+
 def checked_id(key: str) -> str:
     """Gives the key back if it can be an `_id`; raises InvalidRecord."""
     size = len(key.encode())
@@ -121,9 +142,11 @@ def _fields(record: ClassifiedPost, ingested: datetime) -> dict[str, Any]:
 def _ours(record: ClassifiedPost) -> dict[str, Any]:
     """Gives the fields that ECS has no name for."""
     post, found = record.post, record.classification
+    weekday, hour = hour_of_week(post.created_at)
     emotion = {
         "labels": found.emotions,
         "primary": found.primary,
+        "confidence": found.probabilities.get(found.primary) if found.primary else None,
         "ekman": found.ekman,
         "sentiment_groups": found.sentiment_groups,
         "words": found.words,
@@ -138,6 +161,9 @@ def _ours(record: ClassifiedPost) -> dict[str, Any]:
     return _present(
         {
             "schema_version": record.schema_version,
+            "weekday": weekday,
+            "hour": hour,
+            "delay": (post.observed_at - post.created_at) // SECOND,
             "language": post.language,
             "text_language": found.language,
             "links": _distinct(post.links),

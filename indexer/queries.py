@@ -14,7 +14,11 @@ from indexer import deletions as deletions_index
 from indexer.documents import ALIAS
 
 PAGE = 2000
-WORDS = 10
+WORDS = 8
+"""Shown behind one emotion."""
+CANDIDATES = 40
+"""Significant words that are asked for, so that enough of them are an emotion's own."""
+TOP_EMOTIONS = 3
 
 Query = dict[str, Any]
 
@@ -39,9 +43,9 @@ class Overview:
     """From the first post classified to the last one indexed."""
 
     @property
-    def top_emotion(self) -> str | None:
-        """The commonest emotion that is one: neutral says that there is none."""
-        return next((label for label in self.emotions if label != "neutral"), None)
+    def top_emotions(self) -> list[str]:
+        """The commonest emotions that are one: neutral says that there is none."""
+        return [label for label in self.emotions if label != "neutral"][:TOP_EMOTIONS]
 
     @property
     def posts_per_second(self) -> float | None:
@@ -55,8 +59,13 @@ def of_crawl(crawl: str | None) -> Query:
 
 
 def refresh(client: Elasticsearch) -> None:
-    """Makes everything written so far visible to searches."""
-    client.indices.refresh(index=[ALIAS, deletions_index.INDEX], ignore_unavailable=True)
+    """Makes everything written so far visible to searches.
+
+    A key that may only read may not do this; it sees what the node has refreshed by itself.
+    """
+    client.options(ignore_status=403).indices.refresh(
+        index=[ALIAS, deletions_index.INDEX], ignore_unavailable=True
+    )
 
 
 def count(client: Elasticsearch, query: Query) -> int:
@@ -116,17 +125,34 @@ def overview(client: Elasticsearch, crawl: str | None = None) -> Overview:
 
 
 def words(client: Elasticsearch, emotion: str, crawl: str | None = None) -> list[str]:
-    """Gives the words that stand most often behind an emotion, as the classifier explains it."""
+    """Gives the words behind an emotion, as the classifier explains it, the most telling first.
+
+    Told are words that stand behind this emotion in at least half of the posts where they stand
+    behind any; where there is none, the commonest. All are of the one crawl, or of all.
+    """
+    among = of_crawl(crawl)
     answer = client.search(
         index=ALIAS,
         ignore_unavailable=True,
         size=0,
-        query={
-            "bool": {"filter": [of_crawl(crawl), {"term": {"emostream.emotion.primary": emotion}}]}
+        query={"bool": {"filter": [among, {"term": {"emostream.emotion.primary": emotion}}]}},
+        aggregations={
+            "telling": {
+                "significant_terms": {
+                    "field": "emostream.emotion.words",
+                    "size": CANDIDATES,
+                    "min_doc_count": 1,
+                    "background_filter": among,
+                }
+            },
+            "common": _terms("emostream.emotion.words", WORDS),
         },
-        aggregations={"words": _terms("emostream.emotion.words", WORDS)},
     )
-    return list(_counts(answer.get("aggregations") or {}, "words"))
+    found = answer.get("aggregations") or {}
+    own = [
+        one["key"] for one in _buckets(found, "telling") if 2 * one["doc_count"] >= one["bg_count"]
+    ]
+    return own[:WORDS] or list(_counts(found, "common"))
 
 
 def deletions(client: Elasticsearch, crawl: str | None = None) -> int:

@@ -1,9 +1,9 @@
-"""The station: posts.classified to Elasticsearch."""
+"""The station: posts.classified to Elasticsearch, and beside it the dead letters."""
 
 import logging
 from threading import Event
 
-from indexer import templates
+from indexer import letters, templates
 from indexer.client import asking, connect, shown
 from indexer.sink import ElasticsearchSink, IndexerCounters, limits
 from stream import worker
@@ -30,6 +30,7 @@ def run(settings: Settings, stop: Event) -> IndexerCounters:
             templates.ensure(client)
         create_topics(settings)
         with (
+            letters.indexing(settings, client, limits(settings), stop),
             KafkaSource(settings, CLASSIFIED, STATION, settings.bulk_seconds) as source,
             KafkaWriter(settings) as writer,
         ):

@@ -8,7 +8,7 @@ from threading import Event
 
 from elasticsearch import Elasticsearch
 
-from indexer import deletions, templates
+from indexer import deletions, lifecycle, templates
 from indexer.bulk import Bulk, Limits
 from indexer.documents import Document, checked_id, document
 from stream.errors import InvalidRecord
@@ -58,7 +58,7 @@ class ElasticsearchSink:
         self.counters = counters or IndexerCounters("indexer")
         self._client, self._now = client, now
         self._bulk = Bulk(client, limits, stop)
-        self._ready: set[str] = set()
+        self._ready: dict[str, datetime] = {}
 
     def write(self, items: Sequence[Item[ClassifiedPost | Deletion]]) -> Sequence[Rejected]:
         """Writes one batch.
@@ -141,10 +141,12 @@ class ElasticsearchSink:
         return newest, rejected
 
     def _make_ready(self, indices: set[str]) -> None:
-        """Makes sure, before the first write to each index, that its mapping is ours."""
-        if new := indices - self._ready:
+        """Makes sure of each index, now and then, that its mapping is ours and it ends in time."""
+        now = self._now()
+        if new := {index for index in indices if self._ready.get(index, now) <= now}:
+            until = lifecycle.prepare(self._client, self._bulk.backoff, new, now)
             templates.check(self._client, self._bulk.backoff, new)
-            self._ready |= new
+            self._ready |= until
 
 
 def _rejected(item: Item[ClassifiedPost | Deletion], reason: str) -> Rejected:

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from indexer.client import shown
@@ -16,6 +17,7 @@ BAR = 32
 """Columns of the longest bar."""
 EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 """What a bar ends with: eighths of a column."""
+LABEL_COLUMNS = 15
 REASONS = 5
 REASON_COLUMNS = 90
 
@@ -25,7 +27,7 @@ BOLD, CYAN = "1", "36"
 
 def render(
     found: Overview,
-    words: Sequence[str],
+    words: Mapping[str, Sequence[str]],
     deletions: int,
     dead_letters: Mapping[str, int],
     foreign: int,
@@ -33,7 +35,8 @@ def render(
 ) -> str:
     """Writes the summary; `colour` only where a terminal shows it.
 
-    `foreign` is how many records on the topic of dead letters are none.
+    `words` are those behind some emotions; `foreign` is how many records on the topic of dead
+    letters are none.
     """
     title = f"{found.posts:,} posts" + (f" of crawl {found.crawl}" if found.crawl else "")
     lines = [_painted(title, BOLD, colour), ""]
@@ -49,8 +52,9 @@ def render(
     if found.topics:
         lines.append(_row("topics", _shares(found.topics)))
     lines.append(_row("busiest hour", _busiest(found)))
-    if found.top_emotion:
-        lines.append(_row(f"words of {found.top_emotion}", " · ".join(words) or "none given"))
+    for number, (emotion, ones) in enumerate(words.items()):
+        row = f"{emotion:<{LABEL_COLUMNS}}{' · '.join(ones) or 'none given'}"
+        lines.append(_row("" if number else "words behind", row))
     lines += [
         _row("speed", _speed(found)),
         _row("no label given", f"{found.abstained:,} posts"),
@@ -67,7 +71,10 @@ def render(
 
 
 def ready_queries(settings: Settings, emotion: str) -> str:
-    """Writes three commands that can be pasted into a shell as they are."""
+    """Writes three commands that can be pasted into a shell as they are.
+
+    They are questions of docs/queries.md, asked of this emotion.
+    """
     field = f"emostream.emotion.probability.{emotion}"
     hours = {"field": "@timestamp", "fixed_interval": "1h", "min_doc_count": 1}
     asked: list[tuple[str, dict[str, Any]]] = [
@@ -86,27 +93,35 @@ def ready_queries(settings: Settings, emotion: str) -> str:
                 "aggs": {
                     "hours": {
                         "date_histogram": hours,
-                        "aggs": {"emotions": {"terms": {"field": "emostream.emotion.primary"}}},
+                        "aggs": {
+                            "emotions": {
+                                "terms": {"field": "emostream.emotion.primary", "size": len(FACES)}
+                            }
+                        },
                     }
                 },
             },
         ),
         (
-            "mean probability of joy by platform",
+            f"mean probability of {emotion} and mean polarity by platform",
             {
                 "size": 0,
                 "aggs": {
                     "platforms": {
                         "terms": {"field": "event.provider"},
                         "aggs": {
-                            "joy": {"avg": {"field": "emostream.emotion.probability.joy"}},
+                            emotion: {"avg": {"field": field}},
+                            "polarity": {"avg": {"field": "emostream.polarity.score"}},
                         },
                     }
                 },
             },
         ),
     ]
-    return "\n".join(f"\n# {meaning}\n{_curl(settings, query)}" for meaning, query in asked)
+    commands = [f"\n# {meaning}\n{_curl(settings, query)}\n" for meaning, query in asked]
+    return "".join(
+        [*commands, "\n# more questions, also for Dev Tools and Python: docs/queries.md"]
+    )
 
 
 def _curl(settings: Settings, query: dict[str, Any]) -> str:
@@ -116,13 +131,19 @@ def _curl(settings: Settings, query: dict[str, Any]) -> str:
     if settings.elasticsearch_ca_file:
         words += ["--cacert", str(settings.elasticsearch_ca_file)]
     line = " ".join(shlex.quote(word) for word in words)
-    # A secret stays in the environment: the shell puts it in, we do not print it.
     if settings.elasticsearch_api_key:
-        line += ' -H "Authorization: ApiKey $EMOSTREAM_ELASTICSEARCH_API_KEY"'
+        key = _secret("EMOSTREAM_ELASTICSEARCH_API_KEY", settings.elasticsearch_api_key_file)
+        line += f' -H "Authorization: ApiKey {key}"'
     elif settings.elasticsearch_username:
         user = shlex.quote(settings.elasticsearch_username)
-        line += f' -u {user}:"$EMOSTREAM_ELASTICSEARCH_PASSWORD"'
+        key = _secret("EMOSTREAM_ELASTICSEARCH_PASSWORD", settings.elasticsearch_password_file)
+        line += f' -u {user}:"{key}"'
     return f"{line} -d {shlex.quote(json.dumps(query))}"
+
+
+def _secret(variable: str, file: Path | None) -> str:
+    """Says where the shell finds a secret: it stays in its file or variable, we do not print it."""
+    return f"$(cat {shlex.quote(str(file))})" if file else f"${variable}"
 
 
 def _emotions(found: Overview, colour: bool) -> list[str]:
@@ -136,7 +157,7 @@ def _emotions(found: Overview, colour: bool) -> list[str]:
         share = posts / found.posts
         face = FACES.get(label, "  ")
         painted = _painted(f"{bar:<{BAR}}", CYAN, colour)
-        lines.append(f"  {face} {label:<15}{painted} {posts:>7,} {share:>6.1%}")
+        lines.append(f"  {face} {label:<{LABEL_COLUMNS}}{painted} {posts:>7,} {share:>6.1%}")
     return lines
 
 

@@ -3,24 +3,40 @@
 The mapping, the settings and the alias come to each month's index with its first document, from
 the template. A component template `emotions-v1@custom`, where somebody makes one, is taken in
 last: the place for a cluster's own replicas or refresh interval.
+
+Whoever has set up once may give the station a key that can neither put nor read templates: then
+it makes each month's index itself, before the first write, and looks at the mapping it got.
 """
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from elasticsearch import ApiError, BadRequestError, Elasticsearch
+from elasticsearch import ApiError, AuthorizationException, BadRequestError, Elasticsearch
 
-from indexer import deletions
+from indexer import deletions, families, letters
 from indexer.client import Backoff, writing
-from indexer.documents import ALIAS, PREFIX
+from indexer.documents import ALIAS, FAMILY, PREFIX
 from stream.errors import UserError
 
 FOLDER = Path(__file__).with_name("index_templates")
-COMPONENTS = ("emotions-v1@mappings", "emotions-v1@settings")
-TEMPLATES = ("emotions-v1", deletions.INDEX)
+COMPONENTS = (f"{FAMILY}@mappings", f"{FAMILY}@settings")
+INDICES = (deletions.INDEX, letters.INDEX)
+"""Those that are no month of posts; the template of each has its name."""
+TEMPLATES = (FAMILY, *INDICES)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What the node says of one of our index templates; without a version it is not there."""
+
+    version: int | None
+    moved_to: str | None = None
+    """The family that the posts have moved to: this one is closed."""
+    readable: bool = True
 
 
 @cache
@@ -32,7 +48,7 @@ def declared(name: str) -> dict[str, Any]:
 
 def mapping() -> dict[str, Any]:
     """Gives the mapping of the documents."""
-    mappings: dict[str, Any] = declared("emotions-v1@mappings")["template"]["mappings"]
+    mappings: dict[str, Any] = declared(COMPONENTS[0])["template"]["mappings"]
     return mappings
 
 
@@ -48,48 +64,74 @@ def fields(properties: dict[str, Any] | None = None, prefix: str = "") -> dict[s
 
 
 def set_up(client: Elasticsearch) -> list[str]:
-    """Puts the templates, makes the deletions' index, and brings older indices up to date.
+    """Puts the templates, makes the indices beside the months, brings older ones up to date.
 
     Repeating it changes nothing. Returns a sentence for each thing there is now.
 
     Raises:
-        UserError: a newer program has been here, or an index has a mapping that is not ours.
+        UserError: a newer program has been here, an index has a mapping that is not ours, or
+            the posts are still in the months of another version.
+    """
+    families.refuse_other(client)
+    for name in TEMPLATES:
+        refuse_newer(name, installed(client, name))
+    done = put(client, TEMPLATES)
+    for index in INDICES:
+        create(client, index)
+        bring_up_to_date(client, index, declared(index)["template"]["mappings"])
+        done.append(f"index {index}")
+    for index in deletions.months(client):
+        bring_up_to_date(client, index, mapping())
+        client.indices.put_alias(index=index, name=ALIAS)
+        done.append(f"index {index}, alias {ALIAS}")
+    return done
+
+
+def put(client: Elasticsearch, names: Iterable[str], *, alias: bool = True) -> list[str]:
+    """Puts index templates and what they are composed of; one sentence for each.
+
+    Without `alias` a new month does not come under it: how a migration fills it unseen. Such a
+    template has version 0, so that no station takes it for a finished one.
     """
     done = []
-    for name in TEMPLATES:
-        _refuse_newer(name, _installed(client, name))
     for name in COMPONENTS:
         body = declared(name)
         client.cluster.put_component_template(
             name=name, template=body["template"], version=body["version"], meta=body["_meta"]
         )
         done.append(f"component template {name}, version {body['version']}")
-    for name in TEMPLATES:
+    for name in names:
+        body = declared(name)
+        if name == FAMILY and not alias:
+            body = body | {"template": {}, "_meta": body["_meta"] | {"version": 0}}
         client.perform_request(
             "PUT",
             f"/_index_template/{name}",
             headers={"accept": "application/json", "content-type": "application/json"},
-            body=declared(name),
+            body=body,
         )
-        done.append(f"index template {name}, version {declared(name)['version']}")
-    if not client.indices.exists(index=deletions.INDEX):
-        _create(client, deletions.INDEX)
-    done.append(f"index {deletions.INDEX}")
-    return done + [_brought_up_to_date(client, index) for index in deletions.months(client)]
+        done.append(f"index template {name}, version {body['version']}")
+    return done
 
 
 def ensure(client: Elasticsearch) -> None:
     """Sets up where that has not been done yet; a station that may only write can start then.
 
     A month of an earlier mapping counts as not done: strict as it is, it would refuse documents.
+
+    Raises:
+        UserError: as `set_up`; or something is missing that we may not make.
     """
-    done = (
-        all(_installed(client, name) == declared(name)["version"] for name in TEMPLATES)
-        and client.indices.exists(index=deletions.INDEX)
-        and not any(0 < of_month < _version() for of_month in _months(client).values())
-    )
-    if not done:
+    families.refuse_other(client)
+    if _is_done(client):
+        return
+    try:
         set_up(client)
+    except AuthorizationException:
+        raise UserError(
+            "index templates or indices are missing or of an earlier version, and we may not "
+            "put them: run `python -m indexer setup` as an administrator"
+        ) from None
 
 
 def check(client: Elasticsearch, backoff: Backoff, indices: Iterable[str]) -> None:
@@ -98,14 +140,15 @@ def check(client: Elasticsearch, backoff: Backoff, indices: Iterable[str]) -> No
     Raises:
         UserError: the template or an index is not there as we declare it.
     """
-    name = TEMPLATES[0]
-    ours = _version()
+    ours, wanted = _version(FAMILY), set(indices)
     with writing(backoff):
-        installed = _installed(client, name)
-        present = _months(client)
-    _refuse_newer(name, installed)
-    versions: dict[str, int | None] = {f"index template {name}": installed}
-    wanted = set(indices)
+        template = installed(client, FAMILY)
+        if not template.readable:
+            for index in wanted:
+                create(client, index)
+        present = _versions(client)
+    refuse_newer(FAMILY, template)
+    versions = {f"index template {FAMILY}": template.version} if template.readable else {}
     versions |= {f"index {index}": of for index, of in present.items() if index in wanted}
     for what, version in versions.items():
         if version != ours:
@@ -116,42 +159,21 @@ def check(client: Elasticsearch, backoff: Backoff, indices: Iterable[str]) -> No
             )
 
 
-def _version() -> int:
-    version: int = mapping()["_meta"]["version"]
-    return version
-
-
-def _months(client: Elasticsearch) -> dict[str, int]:
-    """Gives the version of each month's mapping; 0 where it is not ours."""
-    # Of all months: the names of many would not fit into one line of HTTP (4 kB).
-    present = client.indices.get_mapping(index=f"{PREFIX}*").body
-    return {
-        index: _version_in(body["mappings"].get("_meta", {})) for index, body in present.items()
-    }
-
-
-def _installed(client: Elasticsearch, name: str) -> int | None:
-    answer = client.options(ignore_status=404).indices.get_index_template(name=name)
+def installed(client: Elasticsearch, name: str) -> Installed:
+    """Asks for one of our index templates."""
+    answer = client.options(ignore_status=(403, 404)).indices.get_index_template(name=name)
+    if answer.meta.status == 403:
+        return Installed(None, readable=False)
     if answer.meta.status == 404:
-        return None
-    return _version_in(answer["index_templates"][0]["index_template"].get("_meta", {}))
+        return Installed(None)
+    meta = answer["index_templates"][0]["index_template"].get("_meta", {})
+    return Installed(_version_in(meta), meta.get("moved_to"))
 
 
-def _version_in(meta: dict[str, Any]) -> int:
-    version = meta.get("version", 0)
-    return version if isinstance(version, int) else 0
-
-
-def _refuse_newer(name: str, installed: int | None) -> None:
-    ours = declared(name)["version"]
-    if installed is not None and installed > ours:
-        raise UserError(
-            f"index template {name} is version {installed}, newer than our {ours}: "
-            "update emostream, or point EMOSTREAM_ELASTICSEARCH at another cluster"
-        )
-
-
-def _create(client: Elasticsearch, index: str) -> None:
+def create(client: Elasticsearch, index: str) -> None:
+    """Makes an index from its template, unless it is there."""
+    if client.indices.exists(index=index):
+        return
     try:
         client.indices.create(index=index)
     except ApiError as error:
@@ -159,19 +181,67 @@ def _create(client: Elasticsearch, index: str) -> None:
             raise
 
 
-def _brought_up_to_date(client: Elasticsearch, index: str) -> str:
-    """Adds fields that are new since the index was made, and the alias if it lacks it."""
+def refuse_newer(name: str, template: Installed) -> None:
+    """Stops where a newer program, or a migration, has been here; raises UserError."""
+    ours = _version(name)
+    if template.moved_to:
+        raise UserError(
+            f"the posts have moved to the indices {template.moved_to}-*: update emostream, or "
+            "move them back (docs/upgrades.md)"
+        )
+    if template.version is not None and template.version > ours:
+        raise UserError(
+            f"index template {name} is version {template.version}, newer than our {ours}: "
+            "update emostream, or point EMOSTREAM_ELASTICSEARCH at another cluster"
+        )
+
+
+def bring_up_to_date(client: Elasticsearch, index: str, mappings: dict[str, Any]) -> None:
+    """Adds fields that are new since the index was made."""
     try:
         client.indices.put_mapping(
             index=index,
             dynamic="strict",
-            properties=mapping()["properties"],
-            meta=mapping()["_meta"],
+            properties=mappings["properties"],
+            meta=mappings["_meta"],
         )
     except BadRequestError as error:
         raise UserError(
             f"index {index} has a mapping that is not ours ({error.error}): it was made without "
             "the index template; delete it, or reindex it, and replay its posts"
         ) from None
-    client.indices.put_alias(index=index, name=ALIAS)
-    return f"index {index}, alias {ALIAS}"
+
+
+def _is_done(client: Elasticsearch) -> bool:
+    versions = _versions(client)
+    return (
+        all(
+            template.version == _version(name) or not template.readable
+            for name, template in ((name, installed(client, name)) for name in TEMPLATES)
+        )
+        and all(index in versions for index in INDICES)
+        and not any(
+            0 < version < _version(index if index in INDICES else FAMILY)
+            for index, version in versions.items()
+        )
+    )
+
+
+def _version(name: str) -> int:
+    version: int = declared(name)["version"]
+    return version
+
+
+def _versions(client: Elasticsearch) -> dict[str, int]:
+    """Gives the version of each index's mapping; 0 where it is not ours."""
+    # Of all months: the names of many would not fit into one line of HTTP (4 kB).
+    wanted = [f"{PREFIX}*", *INDICES]
+    present = client.indices.get_mapping(index=wanted, ignore_unavailable=True).body
+    return {
+        index: _version_in(body["mappings"].get("_meta", {})) for index, body in present.items()
+    }
+
+
+def _version_in(meta: dict[str, Any]) -> int:
+    version = meta.get("version", 0)
+    return version if isinstance(version, int) else 0

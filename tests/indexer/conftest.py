@@ -36,10 +36,8 @@ def sink(node: Elasticsearch) -> ElasticsearchSink:
 
 
 def _empty(client: Elasticsearch) -> None:
-    for index in client.indices.get(index="emotions-*").body:
+    for index in client.indices.get(index="emotions-*", expand_wildcards="all").body:
         client.indices.delete(index=index)
     quiet = client.options(ignore_status=404)
-    for name in templates.TEMPLATES:
-        quiet.indices.delete_index_template(name=name)
-    for name in (*templates.COMPONENTS, "emotions-v1@custom"):
-        quiet.cluster.delete_component_template(name=name)
+    quiet.indices.delete_index_template(name="emotions-*")
+    quiet.cluster.delete_component_template(name="emotions-*")

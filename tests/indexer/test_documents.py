@@ -60,6 +60,9 @@ GOLDEN = {
     "tags": ["fun", "day"],
     "emostream": {
         "schema_version": 1,
+        "weekday": "6 Saturday",
+        "hour": "12",
+        "delay": 1,
         "language": "en",
         "text_language": "en",
         "links": ["https://example.org/a"],
@@ -87,6 +90,7 @@ GOLDEN = {
         "emotion": {
             "labels": ["joy"],
             "primary": "joy",
+            "confidence": 0.17,
             "ekman": ["joy", "surprise"],
             "sentiment_groups": ["positive"],
             "words": ["wow", "such fun"],
@@ -124,6 +128,9 @@ def test_what_a_post_does_not_have_is_left_out() -> None:
     assert not {"url", "user", "related", "tags"} & set(fields)
     assert set(fields["emostream"]) == {
         "schema_version",
+        "weekday",
+        "hour",
+        "delay",
         "origin",
         "emotion",
         "polarity",
@@ -160,6 +167,38 @@ def test_the_index_is_the_month_of_the_posts_own_time_in_utc(
     created_at: datetime, index: str
 ) -> None:
     assert index_of(created_at) == index
+
+
+@pytest.mark.parametrize(
+    ("created_at", "weekday", "hour"),
+    [
+        (datetime(2026, 3, 15, 23, 59, 59, tzinfo=UTC), "7 Sunday", "23"),
+        (datetime(2026, 3, 16, 0, 30, tzinfo=timezone(timedelta(hours=1))), "7 Sunday", "23"),
+        (datetime(2026, 3, 16, 9, 5, tzinfo=UTC), "1 Monday", "09"),
+    ],
+)
+def test_weekday_and_hour_are_of_the_posts_own_time_in_utc(
+    created_at: datetime, weekday: str, hour: str
+) -> None:
+    ours = document(classified(created_at=created_at), WRITTEN).fields["emostream"]
+    assert (ours["weekday"], ours["hour"]) == (weekday, hour)
+
+
+@pytest.mark.parametrize(
+    ("observed_after", "delay"),
+    [(timedelta(hours=2), 7200), (timedelta(milliseconds=999), 0), (timedelta(seconds=-30), -30)],
+)
+def test_the_delay_is_from_the_posts_own_time_to_its_observation(
+    observed_after: timedelta, delay: int
+) -> None:
+    ours = document(classified(observed_at=NOON + observed_after), WRITTEN).fields["emostream"]
+    assert ours["delay"] == delay
+
+
+def test_the_confidence_is_the_probability_of_the_primary_emotion() -> None:
+    labels = classification("fear", probabilities={"joy": 0.9, "fear": 0.4})
+    emotion = document(classified(labels=labels), WRITTEN).fields["emostream"]["emotion"]
+    assert emotion["confidence"] == 0.4
 
 
 def test_the_version_follows_the_observation_and_nothing_else() -> None:

@@ -18,9 +18,10 @@ from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from indexer import queries, summary
-from indexer.documents import ALIAS, version_of
+from indexer.documents import ALIAS, FAMILY, version_of
 from indexer.queries import Overview
 from indexer.sink import ElasticsearchSink
+from indexer.templates import mapping
 from stack import Stack
 from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
@@ -49,7 +50,7 @@ OVERVIEW = Overview(
 def render(**changes: Any) -> str:
     facts: dict[str, Any] = {
         "found": OVERVIEW,
-        "words": ["party", "sun"],
+        "words": {"joy": ["party", "sun"], "anger": ["queue"]},
         "deletions": 2,
         "dead_letters": {"ingest: not JSON": 3, "indexer: N bytes": 1},
         "foreign": 0,
@@ -74,7 +75,8 @@ def test_the_summary_shows_every_number_once() -> None:
             "  comment classes       positive 5 · constructive_feedback 2 · sadness 1",
             "  topics                gaming 3 · news_&_social_concern 1",
             "  busiest hour          2026-03-14 12:00 UTC, 5 posts",
-            "  words of joy          party · sun",
+            "  words behind          joy            party · sun",
+            "                        anger          queue",
             "  speed                 4 posts a second from classifier to index",
             "  no label given        1 posts",
             "  deletions             2 on record",
@@ -104,17 +106,17 @@ def test_what_no_model_has_said_is_not_shown() -> None:
 
 
 def test_no_words_and_no_posts_are_said_plainly() -> None:
-    assert "words of joy          none given" in render(words=[])
+    assert "words behind          joy            none given" in render(words={"joy": []})
     empty = Overview("c", 0, {}, {}, {}, {}, {}, {}, 0, None, None, 0, 0.0)
-    said = render(found=empty, words=[], dead_letters={})
+    said = render(found=empty, words={}, dead_letters={})
     assert "no post has an emotion yet" in said
     assert "platforms             none" in said
     assert "busiest hour          none" in said
-    assert "words of" not in said
+    assert "words behind" not in said
 
 
-def test_neutral_is_not_the_top_emotion() -> None:
-    assert OVERVIEW.top_emotion == "joy"
+def test_neutral_is_not_among_the_top_emotions() -> None:
+    assert OVERVIEW.top_emotions == ["joy", "anger"]
 
 
 def test_a_secret_stays_out_of_the_printed_queries() -> None:
@@ -126,6 +128,18 @@ def test_a_secret_stays_out_of_the_printed_queries() -> None:
     printed = summary.ready_queries(with_user, "joy")
     assert "hidden" not in printed
     assert '-u ann:"$EMOSTREAM_ELASTICSEARCH_PASSWORD"' in printed
+
+
+def test_a_secret_in_a_file_is_read_by_the_shell(tmp_path: Path) -> None:
+    file = tmp_path / "a reader's key"
+    file.write_text("hidden\n")
+    printed = summary.ready_queries(Settings(elasticsearch_api_key_file=file), "joy")
+    assert "hidden" not in printed
+    told = 'curl() { printf "%s\\n" "$@"; }\n' + printed
+    said = subprocess.run(["bash", "-c", told], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines().count("Authorization: ApiKey hidden") == 3
+    with_user = Settings(elasticsearch_username="ann", elasticsearch_password_file=file)
+    assert "$EMOSTREAM_ELASTICSEARCH_PASSWORD" not in summary.ready_queries(with_user, "joy")
 
 
 def test_a_password_in_the_address_stays_out_of_the_printed_queries() -> None:
@@ -193,12 +207,40 @@ def test_the_overview_counts_what_is_in_the_index(sample: Elasticsearch) -> None
 
 
 @pytest.mark.stack
-def test_the_words_behind_an_emotion_are_the_commonest_first(sample: Elasticsearch) -> None:
+def test_the_words_behind_an_emotion_are_the_most_telling_first(sample: Elasticsearch) -> None:
     queries.refresh(sample)
-    assert queries.words(sample, "joy")[:2] == ["balloons", "word 0"]
+    assert queries.words(sample, "joy")[0] == "balloons"
     assert len(queries.words(sample, "joy")) == queries.WORDS
-    assert queries.words(sample, "anger", "another") == ["traffic"]
     assert queries.words(sample, "grief") == []
+
+
+@pytest.mark.stack
+def test_a_word_behind_every_emotion_tells_of_none(
+    node: Elasticsearch, sink: ElasticsearchSink
+) -> None:
+    posts = [explained(n, "joy", "i", "party") for n in range(4)]
+    posts += [explained(n, "anger", "i", "queue") for n in range(4, 10)]
+    others = [explained(n, "joy", "queue", crawl="another") for n in range(10, 40)]
+    assert not sink.write(items(*posts, *others))
+    queries.refresh(node)
+    assert queries.words(node, "joy", "crawl-1") == ["party"]
+    assert queries.words(node, "anger", "crawl-1") == ["queue"]
+    assert queries.words(node, "anger") == ["i"]
+
+
+@pytest.mark.stack
+def test_where_all_posts_share_one_emotion_its_commonest_words_are_told(
+    node: Elasticsearch, sink: ElasticsearchSink
+) -> None:
+    assert not sink.write(
+        items(explained(1, "fear", "dark", "night"), explained(2, "fear", "night"))
+    )
+    queries.refresh(node)
+    assert queries.words(node, "fear") == ["night", "dark"]
+
+
+def explained(n: int, primary: str, *words: str, crawl: str = "crawl-1") -> Any:
+    return classified(str(n), labels=classification(primary, words=words), origin=origin(crawl))
 
 
 @pytest.mark.stack
@@ -304,7 +346,7 @@ def test_the_station_indexes_what_is_on_the_topic_and_the_summary_accounts_for_i
 def test_setup_says_what_there_is_and_repeats_itself(bare: Elasticsearch, stack: Stack) -> None:
     first, second = command(stack, "setup"), command(stack, "setup")
     assert first.returncode == 0, first.stderr
-    assert "index template emotions-v1, version 2" in first.stdout
+    assert f"index template {FAMILY}, version {mapping()['_meta']['version']}" in first.stdout
     assert first.stdout == second.stdout
 
 

@@ -2,7 +2,8 @@
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -10,17 +11,22 @@ from typing import Any
 
 import orjson
 import pytest
+from elastic_transport import TransportApiResponse
 from elasticsearch import BadRequestError, Elasticsearch
 
 from indexer import deletions, templates
-from indexer.client import Backoff
-from indexer.documents import document
+from indexer.client import Backoff, connect
+from indexer.documents import FAMILY, PREFIX, document
 from indexer.sink import ElasticsearchSink
+from stack import Stack
 from stream.errors import UserError
 from stream.faces import COLOURS, FACES
+from stream.settings import Settings
 from tests.indexer.records import LABELS, LIMITS, classified, deletion, found, items
 from tests.indexer.test_documents import FULL
 
+MARCH = "emotions-v1-2026.03"
+OURS = templates.mapping()["_meta"]["version"]
 PAGE = Path(__file__).parents[2] / "docs" / "records.md"
 ROW = re.compile(r"^\| `([^`]+)` \| (\w+) \| \S.* \|$", re.MULTILINE)
 
@@ -74,7 +80,7 @@ def test_the_mapping_and_its_template_have_one_version() -> None:
     assert templates.mapping()["_meta"] == templates.declared("emotions-v1")["_meta"]
 
 
-@pytest.mark.parametrize("name", ["emotions-v1@mappings", deletions.INDEX])
+@pytest.mark.parametrize("name", ["emotions-v1@mappings", *templates.INDICES])
 def test_every_mapping_refuses_fields_it_does_not_name(name: str) -> None:
     assert templates.declared(name)["template"]["mappings"]["dynamic"] == "strict"
 
@@ -120,7 +126,7 @@ def test_without_the_template_nothing_is_written_and_no_index_is_made(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
     node.indices.delete_index_template(name="emotions-v1")
-    with pytest.raises(UserError, match="is missing, not version 2"):
+    with pytest.raises(UserError, match=f"is missing, not version {OURS}"):
         sink.write(items(classified()))
     assert not node.indices.exists(index="emotions-v1-2026.03")
 
@@ -142,9 +148,9 @@ def test_a_newer_template_is_left_alone_and_stops_us(node: Elasticsearch) -> Non
     node.indices.put_index_template(
         name="emotions-v1", index_patterns=["emotions-v1-*"], meta={"version": 99}, priority=500
     )
-    with pytest.raises(UserError, match="version 99, newer than our 2"):
+    with pytest.raises(UserError, match=f"version 99, newer than our {OURS}"):
         templates.set_up(node)
-    with pytest.raises(UserError, match="version 99, newer than our 2"):
+    with pytest.raises(UserError, match=f"version 99, newer than our {OURS}"):
         templates.check(node, Backoff(0.01), ["emotions-v1-2026.03"])
 
 
@@ -155,7 +161,9 @@ def test_an_index_made_without_the_template_is_refused_by_name(bare: Elasticsear
         templates.set_up(bare)
     before = bare.indices.get_mapping(index="emotions-v1-2020.01").body
     post = classified(created_at=datetime(2020, 1, 1, tzinfo=UTC))
-    with pytest.raises(UserError, match=r"index emotions-v1-2020\.01 is version 0, not version 2"):
+    with pytest.raises(
+        UserError, match=rf"index emotions-v1-2020\.01 is version 0, not version {OURS}"
+    ):
         ElasticsearchSink(bare, LIMITS, Event()).write(items(post))
     assert bare.indices.get_mapping(index="emotions-v1-2020.01").body == before
 
@@ -174,68 +182,107 @@ def test_an_index_of_an_earlier_mapping_gets_the_fields_and_the_alias_it_lacks(
     assert list(now["aliases"]) == ["emotions"]
 
 
-@pytest.fixture
-def of_version_1(bare: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> Elasticsearch:
-    """The node as an indexer of mapping version 1 leaves it, with one post in March 2026."""
-    with monkeypatch.context() as earlier:
-        earlier.setattr(templates, "declared", declared_in_version_1)
+DECLARED = templates.declared
+
+NEW_IN = {
+    2: (
+        "text_language",
+        "suggestion",
+        "comment_class",
+        "topic",
+        "emotion.ekman",
+        "emotion.sentiment_groups",
+        "emotion.words",
+    ),
+    3: ("weekday", "hour", "delay", "emotion.confidence"),
+}
+"""What each version of the mapping added under `emostream`."""
+
+
+def declared_in(version: int) -> Callable[[str], dict[str, Any]]:
+    """The templates as an indexer of an earlier mapping version declares them."""
+
+    def declared(name: str) -> dict[str, Any]:
+        body: dict[str, Any] = copy.deepcopy(DECLARED(name))
+        if name not in ("emotions-v1", "emotions-v1@mappings"):
+            return body
+        body["version"] = body["_meta"]["version"] = version
+        if name == "emotions-v1@mappings":
+            mappings = body["template"]["mappings"]
+            mappings["_meta"]["version"] = version
+            later = [one for added, names in NEW_IN.items() if added > version for one in names]
+            for path in later:
+                *parents, field = ["emostream", *path.split(".")]
+                properties = mappings["properties"]
+                for parent in parents:
+                    properties = properties[parent]["properties"]
+                del properties[field]
+        return body
+
+    return declared
+
+
+@pytest.fixture(params=sorted({added - 1 for added in NEW_IN}))
+def earlier(
+    bare: Elasticsearch, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Elasticsearch:
+    """The node as an indexer of an earlier mapping leaves it, with one post in March 2026."""
+    with monkeypatch.context() as then:
+        then.setattr(templates, "declared", declared_in(request.param))
         templates.set_up(bare)
-        assert not ElasticsearchSink(bare, LIMITS, Event()).write(items(classified("1")))
+        post = document(classified("1"), datetime.now(UTC)).fields
+        known = set(templates.fields())
+    bare.index(
+        index=MARCH, id="x:1", version=1, version_type="external_gte", document=cut(post, known)
+    )
     return bare
 
 
-DECLARED = templates.declared
-
-
-def declared_in_version_1(name: str) -> dict[str, Any]:
-    body: dict[str, Any] = copy.deepcopy(DECLARED(name))
-    body["version"] = body["_meta"]["version"] = 1
-    if name == "emotions-v1@mappings":
-        mappings = body["template"]["mappings"]
-        mappings["_meta"]["version"] = 1
-        ours = mappings["properties"]["emostream"]["properties"]
-        for field in ("text_language", "suggestion", "comment_class", "topic"):
-            del ours[field]
-        for field in ("ekman", "sentiment_groups", "words"):
-            del ours["emotion"]["properties"][field]
-    return body
+def cut(fields: dict[str, Any], known: set[str], prefix: str = "") -> dict[str, Any]:
+    """The document without the fields that a mapping does not know."""
+    return {
+        name: cut(value, known, f"{prefix}{name}.") if isinstance(value, dict) else value
+        for name, value in fields.items()
+        if isinstance(value, dict) or prefix + name in known
+    }
 
 
 @pytest.mark.stack
 @pytest.mark.parametrize("upgrade", [templates.set_up, templates.ensure])
-def test_the_months_of_version_1_take_the_documents_of_version_2_once_set_up(
-    of_version_1: Elasticsearch, upgrade: Callable[[Elasticsearch], Any]
+def test_the_months_of_an_earlier_mapping_take_todays_documents_once_set_up(
+    earlier: Elasticsearch, upgrade: Callable[[Elasticsearch], Any]
 ) -> None:
-    node, late = of_version_1, items(classified("2", labels=FULL.classification))
-    with pytest.raises(UserError, match="is version 1, not version 2"):
-        ElasticsearchSink(node, LIMITS, Event()).write(late)
-    upgrade(node)
-    assert not ElasticsearchSink(node, LIMITS, Event()).write(late)
-    documents = found(node, ["1", "2"])
-    assert "text_language" not in documents["x:1"]["emostream"]
+    late = items(classified("2", labels=FULL.classification))
+    with pytest.raises(UserError, match=f"is version [12], not version {OURS}"):
+        ElasticsearchSink(earlier, LIMITS, Event()).write(late)
+    upgrade(earlier)
+    assert not ElasticsearchSink(earlier, LIMITS, Event()).write(late)
+    documents = found(earlier, ["1", "2"])
+    assert "weekday" not in documents["x:1"]["emostream"]
     assert documents["x:2"]["emostream"]["comment_class"] == "positive"
-    now = node.indices.get_mapping(index="emotions-v1-2026.03")["emotions-v1-2026.03"]["mappings"]
+    assert documents["x:2"]["emostream"]["weekday"] == "6 Saturday"
+    now = earlier.indices.get_mapping(index=MARCH)[MARCH]["mappings"]
     assert templates.fields(now["properties"]) == templates.fields()
-    assert (now["_meta"]["version"], now["dynamic"]) == (2, "strict")
+    assert (now["_meta"]["version"], now["dynamic"]) == (OURS, "strict")
 
 
 @pytest.mark.stack
-def test_a_month_of_version_1_refuses_documents_of_version_2(of_version_1: Elasticsearch) -> None:
+def test_a_month_of_an_earlier_mapping_refuses_todays_documents(earlier: Elasticsearch) -> None:
     fields = document(classified("2", labels=FULL.classification), datetime.now(UTC)).fields
     with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
-        of_version_1.index(index="emotions-v1-2026.03", document=fields)
+        earlier.index(index=MARCH, document=fields)
 
 
 @pytest.mark.stack
 def test_an_upgrade_that_was_cut_off_is_finished_at_the_next_start(
-    of_version_1: Elasticsearch,
+    earlier: Elasticsearch,
 ) -> None:
     with pytest.MonkeyPatch.context() as cut_off:
         cut_off.setattr(deletions, "months", lambda _client: [])
-        templates.set_up(of_version_1)
-    templates.ensure(of_version_1)
+        templates.set_up(earlier)
+    templates.ensure(earlier)
     late = items(classified("2", labels=FULL.classification))
-    assert not ElasticsearchSink(of_version_1, LIMITS, Event()).write(late)
+    assert not ElasticsearchSink(earlier, LIMITS, Event()).write(late)
 
 
 @pytest.mark.stack
@@ -264,3 +311,74 @@ def test_a_missing_deletions_index_stops_the_station(
     assert not node.indices.exists(index="emotions-v1-2026.03")
     templates.set_up(node)
     assert not sink.write(items(deletion(), classified()))
+
+
+@pytest.fixture
+def plain(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Elasticsearch]:
+    """A client whose key may neither read nor put templates."""
+    with connect(Settings(elasticsearch=stack.elasticsearch)) as client:
+        send = client.transport.perform_request
+
+        def perform_request(method: str, path: str, **options: Any) -> TransportApiResponse:
+            if not path.startswith(("/_index_template/", "/_component_template/")):
+                return send(method, path, **options)
+            answer = send("GET", "/_cluster/health", headers=options["headers"])
+            error = {"error": {"type": "security_exception", "reason": "no"}, "status": 403}
+            return TransportApiResponse(replace(answer.meta, status=403), error)
+
+        monkeypatch.setattr(client.transport, "perform_request", perform_request)
+        yield client
+
+
+@pytest.mark.stack
+def test_a_station_that_may_not_see_templates_works_where_an_administrator_has_set_up(
+    node: Elasticsearch, plain: Elasticsearch
+) -> None:
+    for n in (1, 2):  # before the first month is there, and after
+        templates.ensure(plain)
+        assert not ElasticsearchSink(plain, LIMITS, Event()).write(items(classified(str(n))))
+    made = node.indices.get_mapping(index=MARCH)[MARCH]["mappings"]
+    assert (made["_meta"]["version"], made["dynamic"]) == (OURS, "strict")
+
+
+@pytest.mark.stack
+def test_a_station_that_may_not_put_templates_says_who_must(
+    bare: Elasticsearch, plain: Elasticsearch
+) -> None:
+    with pytest.raises(UserError, match="run `python -m indexer setup` as an administrator"):
+        templates.ensure(plain)
+
+
+@pytest.mark.stack
+def test_a_station_that_may_not_put_templates_refuses_months_of_an_earlier_mapping(
+    earlier: Elasticsearch, plain: Elasticsearch
+) -> None:
+    with pytest.raises(UserError, match="run `python -m indexer setup` as an administrator"):
+        templates.ensure(plain)
+
+
+@pytest.mark.stack
+def test_a_station_that_may_not_see_templates_writes_nothing_into_a_month_made_without_one(
+    node: Elasticsearch, plain: Elasticsearch
+) -> None:
+    node.indices.delete_index_template(name="emotions-v1")
+    with pytest.raises(UserError, match=f"index {MARCH} is version 0, not version {OURS}"):
+        ElasticsearchSink(plain, LIMITS, Event()).write(items(classified()))
+    assert node.count(index=MARCH)["count"] == 0
+
+
+def test_an_index_template_of_the_months_adds_nothing_but_the_alias() -> None:
+    # A migration puts it without its `template`, so that new months stay unseen.
+    assert templates.declared(FAMILY)["template"] == {"aliases": {"emotions": {}}}
+    assert FAMILY + "-" == PREFIX
+
+
+@pytest.mark.stack
+def test_setting_up_brings_the_indices_beside_the_months_up_to_date(bare: Elasticsearch) -> None:
+    for index in templates.INDICES:
+        bare.indices.create(index=index, mappings={"dynamic": "strict"})
+    templates.ensure(bare)
+    now = bare.indices.get_mapping(index=list(templates.INDICES)).body
+    for index in templates.INDICES:
+        declared = templates.declared(index)["template"]["mappings"]
+        assert now[index]["mappings"]["properties"].keys() == declared["properties"].keys()
