@@ -53,6 +53,7 @@ def test_the_top_level_names_are_the_declared_ones(names: list[str]) -> None:
         "ingest",
         "classifier",
         "indexer",
+        "kibana",
     }
 
 
@@ -61,6 +62,7 @@ def test_the_top_level_names_are_the_declared_ones(names: list[str]) -> None:
     [
         "stream/json_schemas/post.v1.json",
         "stream/py.typed",
+        "kibana/emotions.ndjson",
         "ingest/samples/x_posts.ndjson",
         "ingest/samples/broken/broken.ndjson",
         "classifier/artifacts/emotion-cbow-2/model.safetensors",

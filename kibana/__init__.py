@@ -1,0 +1,1 @@
+"""The dashboards: built here as saved objects, checked without a Kibana, imported into one."""

@@ -1,0 +1,135 @@
+"""What the dashboards share: data views, tables of posts, controls, the line of help, metrics."""
+
+from collections.abc import Sequence
+
+from indexer.documents import ALIAS
+from kibana import columns, fields
+from kibana.layout import Control, Dashboard, Row
+from kibana.lens import Layer
+from kibana.objects import DataView, Json, Search, tag
+from kibana.panels import Posts, Words
+
+TAG_ID = "emostream"
+TAG = tag(TAG_ID, "emostream", "What people feel, live", "#f2c200")
+
+POSTS = DataView("emostream-posts", "Emotions", ALIAS, fields.LABELS, fields.formats())
+DEAD_LETTERS = DataView(
+    "emostream-dead-letters",
+    "Dead letters",
+    "emotions-dead-letters-*",
+    fields.DEAD_LETTER_LABELS,
+    {},
+)
+
+TITLES = {
+    "emostream-now": "Emotions now",
+    "emostream-over-time": "Emotions over time",
+    "emostream-compare": "Compare",
+    "emostream-feedback": "Feedback for creators",
+    "emostream-pipeline": "Pipeline",
+}
+"""Each dashboard's id and title, in the order of the links between them."""
+
+SHOWS_AN_EMOTION = f'{fields.EMOTION} : * and not {fields.EMOTION} : "neutral"'
+NO_LABEL = f"{fields.ABSTAINED} : *"
+DAY = "now-24h"
+TWO_DAYS = "now-48h"
+"""The sample posts are of 48 hours, shifted so that they end now."""
+
+NEWEST = Search(
+    "emostream-search-posts",
+    "Posts",
+    "Every post with what the classifier says of it, newest first.",
+    POSTS.id,
+    (
+        fields.TEXT,
+        fields.EMOTION,
+        fields.POLARITY,
+        fields.WORDS,
+        fields.AUTHOR,
+        fields.PLATFORM,
+        fields.LIKES,
+        fields.LINK,
+    ),
+    (fields.TIME, "desc"),
+    tag=TAG_ID,
+)
+MOST_LIKED = Search(
+    "emostream-search-most-liked",
+    "Most liked posts",
+    "Posts with the most likes when they were observed.",
+    POSTS.id,
+    (fields.TEXT, fields.LIKES, fields.EMOTION, fields.AUTHOR, fields.PLATFORM, fields.LINK),
+    (fields.LIKES, "desc"),
+    f"{fields.LIKES} > 0",
+    tag=TAG_ID,
+)
+SUGGESTIONS = Search(
+    "emostream-search-suggestions",
+    "Suggestions",
+    "Comments that propose something, the surest first.",
+    POSTS.id,
+    (
+        fields.TEXT,
+        fields.SUGGESTION,
+        fields.EMOTION,
+        fields.VIDEO,
+        fields.AUTHOR,
+        fields.LIKES,
+        fields.LINK,
+    ),
+    (fields.SUGGESTION, "desc"),
+    f'{fields.COMMENT_CLASS} : "constructive_feedback"',
+    tag=TAG_ID,
+)
+
+CONTROLS = (
+    Control("platform", fields.PLATFORM, "Platform"),
+    Control("language", fields.LANGUAGE, "Language"),
+    Control("emotion", fields.EMOTION, "Emotion"),
+    Control("topic", fields.TOPIC, "Topic"),
+    Control("author", fields.AUTHOR, "Author"),
+    Control("model", fields.MODEL, "Model"),
+)
+
+
+def dashboard(
+    key: str,
+    note: str,
+    since: str,
+    rows: Sequence[Row],
+    refresh_seconds: int = 60,
+    controls: Sequence[Control] = (),
+) -> Dashboard:
+    """Frames the panels: a line of help and links above, the newest posts below."""
+    help_row = Row(4, [Words("help", 48, _help(key, note))])
+    posts_row = Row(16, [Posts("posts", 48, "Which posts are these? Newest first", NEWEST)])
+    return Dashboard(
+        key,
+        TITLES[key],
+        note,
+        [help_row, *rows, posts_row],
+        [*CONTROLS, *controls],
+        POSTS.id,
+        TAG_ID,
+        since,
+        refresh_seconds=refresh_seconds,
+    )
+
+
+def layer(buckets: dict[str, Json], **metrics: Json) -> Layer:
+    """Makes a layer of the posts."""
+    return Layer(POSTS.id, buckets, metrics)
+
+
+def mood(label: str = "Mood") -> Json:
+    """Averages the polarity score: -1 is negative, 0 neutral, +1 positive."""
+    return columns.average(fields.MOOD, label, shape=columns.decimals(2))
+
+
+def _help(own: str, note: str) -> str:
+    links = " · ".join(
+        f"**{title}**" if key == own else f"[{title}](#/view/{key})"
+        for key, title in TITLES.items()
+    )
+    return f"{links}\n\n{note}"
