@@ -48,6 +48,9 @@ down:  ## stop servers and stations; their data stays
 test: setup  ## every ring: unit, wire, stack, end to end
 	$(PY) -m pytest
 
+compose:  ## load the compose files with the specification's own library (needs Go)
+	cd tests/compose/specification && go run . ../../.. docker-compose.yml docker-compose.yml,docker-compose.tls.yml
+
 lint: setup  ## check only: format, style, types, who imports whom
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -59,4 +62,4 @@ format: setup  ## write: format and mend what can be mended
 	$(PY) -m ruff format .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up train down test lint format
+.PHONY: help setup demo up train down test compose lint format
