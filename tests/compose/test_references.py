@@ -85,9 +85,11 @@ def test_every_command_is_one_that_our_programs_take(
             importlib.import_module(f"{module}.__main__").main()
 
 
-def test_ingest_replays_what_make_up_replays(plain: Services) -> None:
+def test_ingest_replays_what_make_up_replays_and_ends(plain: Services) -> None:
     procfile = (ROOT / "Procfile").read_text(encoding="utf-8")
     assert f"ingest: {' '.join(plain['ingest']['command'])}\n" in procfile
+    assert "--limit" in plain["ingest"]["command"]
+    assert plain["ingest"]["restart"] == "on-failure"
 
 
 def test_what_runs_once_is_waited_for_until_its_end_and_servers_until_they_are_healthy(
