@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from kibana import colours as fixed
 from kibana.lens import Chart, Layer
 from kibana.objects import Json
 
@@ -29,6 +30,7 @@ def series(
     metric_colours: Mapping[str, str] | None = None,
     y_title: str = "",
     legend: str = "right",
+    x_title: str = "",
 ) -> Chart:
     """Lines, areas or bars: all metrics of the layer over `x`, split by `split`.
 
@@ -36,7 +38,7 @@ def series(
     """
     part = drawn(kind, LAYER, layer, x, split, colours, metric_colours)
     many = bool(split) or len(layer.metrics) > 1
-    return combined([part], {LAYER: layer}, y_title, legend if many else "")
+    return combined([part], {LAYER: layer}, y_title, legend if many else "", x_title)
 
 
 def drawn(
@@ -68,7 +70,11 @@ def drawn(
 
 
 def combined(
-    parts: Sequence[Json], layers: Mapping[str, Layer], y_title: str = "", legend: str = "right"
+    parts: Sequence[Json],
+    layers: Mapping[str, Layer],
+    y_title: str = "",
+    legend: str = "right",
+    x_title: str = "",
 ) -> Chart:
     """Several layers of lines, areas or bars in one chart."""
     axes = {"x": True, "yLeft": True, "yRight": True}
@@ -78,18 +84,24 @@ def combined(
         "legend": {"isVisible": bool(legend), "position": legend or "right"},
         "valueLabels": "hide",
         "fittingFunction": "None",
-        "axisTitlesVisibilitySettings": {"x": False, "yLeft": bool(y_title), "yRight": False},
+        "axisTitlesVisibilitySettings": {
+            "x": bool(x_title),
+            "yLeft": bool(y_title),
+            "yRight": False,
+        },
         "tickLabelsVisibilitySettings": axes,
         "gridlinesVisibilitySettings": {"x": False, "yLeft": True, "yRight": False},
         "labelsOrientation": {"x": 0, "yLeft": 0, "yRight": 0},
     }
     if y_title:
         state["yTitle"] = y_title
+    if x_title:
+        state["xTitle"] = x_title
     return Chart("lnsXY", state, layers)
 
 
-def parts(shape: str, layer: Layer, colours: Json, *, legend: bool = False) -> Chart:
-    """Parts of a whole, in percent: `donut`, `pie`, `treemap` or `waffle`."""
+def parts(shape: str, layer: Layer, colours: Json) -> Chart:
+    """Parts of a whole, in percent, each with its name: `donut`, `pie` or `treemap`."""
     state: Json = {
         "shape": shape,
         "layers": [
@@ -100,7 +112,7 @@ def parts(shape: str, layer: Layer, colours: Json, *, legend: bool = False) -> C
                 "metrics": list(layer.metrics),
                 "numberDisplay": "percent",
                 "categoryDisplay": "default",
-                "legendDisplay": "show" if legend else "hide",
+                "legendDisplay": "hide",
                 "nestedLegend": False,
                 "colorMapping": colours,
             }
@@ -110,7 +122,7 @@ def parts(shape: str, layer: Layer, colours: Json, *, legend: bool = False) -> C
 
 
 def cloud(layer: Layer) -> Chart:
-    """Words, the larger the more posts."""
+    """Words, the larger the more posts; one colour, since a word's own would mean nothing."""
     state: Json = {
         "layerId": LAYER,
         "layerType": "data",
@@ -120,6 +132,7 @@ def cloud(layer: Layer) -> Chart:
         "maxFontSize": 48,
         "orientation": "single",
         "showLabel": False,
+        "colorMapping": fixed.WORDS,
     }
     return Chart("lnsTagcloud", state, {LAYER: layer})
 
@@ -127,7 +140,8 @@ def cloud(layer: Layer) -> Chart:
 def heat(layer: Layer, across: str, down: str, palette: Json) -> Chart:
     """A grid of cells, coloured by the metric.
 
-    Kibana keeps the order in which values first come: what is `across` must be the outer bucket.
+    An older Kibana 9 keeps the order in which values first come, so what is `across` must be the
+    outer bucket; a newer one sorts both axes.
     """
     state: Json = {
         "layerId": LAYER,
@@ -143,6 +157,8 @@ def heat(layer: Layer, across: str, down: str, palette: Json) -> Chart:
             "isYAxisLabelVisible": True,
             "isXAxisTitleVisible": True,
             "isYAxisTitleVisible": False,
+            "xSortPredicate": "asc",
+            "ySortPredicate": "asc",
         },
         "legend": {"type": "heatmap_legend", "isVisible": True, "position": "right"},
         "palette": palette,
@@ -150,13 +166,13 @@ def heat(layer: Layer, across: str, down: str, palette: Json) -> Chart:
     return Chart("lnsHeatmap", state, {LAYER: layer})
 
 
-def table(layer: Layer, sort: str, rows: int = 10) -> Chart:
-    """A row for each bucket, a column for each metric; the largest of `sort` first."""
+def table(layer: Layer, sort: str, rows: int = 10, direction: str = "desc") -> Chart:
+    """A row for each bucket, a column for each metric; with "desc" the largest of `sort` first."""
     state: Json = {
         "layerId": LAYER,
         "layerType": "data",
         "columns": [{"columnId": column} for column in (*layer.buckets, *layer.metrics)],
-        "sorting": {"columnId": sort, "direction": "desc"},
+        "sorting": {"columnId": sort, "direction": direction},
         "paging": {"size": rows, "enabled": True},
     }
     return Chart("lnsDatatable", state, {LAYER: layer})

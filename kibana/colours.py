@@ -8,12 +8,17 @@ from stream.faces import COLOURS, COMMENT_COLOURS, POLARITY_COLOURS
 NOW, BEFORE = "#4f9de0", "#c9d3df"
 """Of what is compared with an earlier time: strong and pale."""
 
+OTHERS = "#dfe3ea"
+"""Of what has no colour of its own, such as "Other"; Kibana's own would be some emotion's."""
+INK = "#3b5b8c"
+"""Of words."""
+
 MOODS = ("#c4463a", "#e39a8f", "#d5d8dc", "#9ccb9c", "#4fa84f")
 WARMTHS = ("#fdf3e3", "#f9d9a8", "#f3b562", "#e0862f", "#b4561a")
 
 
-def of(labels: Mapping[str, str]) -> Json:
-    """Fixes the colour of each label; any other value takes one of Kibana's own."""
+def of(labels: Mapping[str, str], others: str = OTHERS) -> Json:
+    """Fixes the colour of each label, and one for all other values."""
     return {
         "paletteId": "default",
         "colorMode": {"type": "categorical"},
@@ -26,7 +31,11 @@ def of(labels: Mapping[str, str]) -> Json:
             for label, colour in labels.items()
         ],
         "specialAssignments": [
-            {"rule": {"type": "other"}, "color": {"type": "loop"}, "touched": False}
+            {
+                "rule": {"type": "other"},
+                "color": {"type": "colorCode", "colorCode": others},
+                "touched": True,
+            }
         ],
     }
 
@@ -34,6 +43,8 @@ def of(labels: Mapping[str, str]) -> Json:
 EMOTIONS = of(COLOURS)
 POLARITIES = of(POLARITY_COLOURS)
 COMMENT_CLASSES = of(COMMENT_COLOURS)
+WORDS = of({"the": INK}, INK)
+"""Kibana heeds the colour of all others only beside that of one value."""
 
 
 def moods(column: str) -> Json:

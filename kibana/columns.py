@@ -45,9 +45,11 @@ def count(label: str = "Posts", query: str = "", shift: str = "") -> Json:
     return _metric("count", RECORDS, label, query, shift, {"emptyAsNull": False})
 
 
-def average(field: str, label: str, query: str = "", shape: Json | None = None) -> Json:
-    """Averages a number."""
-    return _metric("average", field, label, query, "", {"emptyAsNull": True}, shape)
+def average(
+    field: str, label: str, query: str = "", shape: Json | None = None, shift: str = ""
+) -> Json:
+    """Averages a number; without a shape it is shown in the field's own format."""
+    return _metric("average", field, label, query, shift, {"emptyAsNull": True}, shape)
 
 
 def median(field: str, label: str, shape: Json | None = None) -> Json:
@@ -60,9 +62,9 @@ def percentile(field: str, label: str, percent: int, shape: Json | None = None) 
     return _metric("percentile", field, label, "", "", {"percentile": percent}, shape)
 
 
-def distinct(field: str, label: str) -> Json:
+def distinct(field: str, label: str, shift: str = "") -> Json:
     """Counts different values."""
-    return _metric("unique_count", field, label, "", "", {"emptyAsNull": False})
+    return _metric("unique_count", field, label, "", shift, {"emptyAsNull": False})
 
 
 def latest(field: str, label: str) -> Json:

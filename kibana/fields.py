@@ -79,6 +79,20 @@ LABELS = {
 
 DEAD_LETTER_LABELS = {TIME: "Time", STATION: "Station", STAGE: "Stage", REASON: "Reason"}
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+WIDTHS = {
+    EMOTION: 150,
+    WORDS: 190,
+    AUTHOR: 140,
+    PLATFORM: 95,
+    LIKES: 80,
+    SUGGESTION: 110,
+    VIDEO: 130,
+    LINK: 80,
+}
+"""Pixels of a column in a table of posts; the text takes what is left."""
+
 PERCENT: Json = {"id": "percent", "params": {"pattern": "0%"}}
 SIGNED: Json = {"id": "number", "params": {"pattern": "+0.00"}}
 DURATION: Json = {
@@ -124,6 +138,7 @@ def formats() -> dict[str, Json]:
         EKMAN: faces,
         COMMENT_CLASS: _lookup((label, plain(label)) for label in COMMENT_COLOURS),
         TOPIC: _lookup((topic, plain(topic)) for topic in topics()),
+        WEEKDAY: _lookup((f"{number} {name}", name) for number, name in enumerate(WEEKDAYS, 1)),
         MOOD: SIGNED,
         DELAY: DURATION,
         LINK: {"id": "url", "params": {"labelTemplate": "read it"}},

@@ -1,31 +1,34 @@
-"""The interval that stands for Kibana's "auto": the shortest of at most a hundred bars."""
+"""The interval that Kibana chooses for "auto", which makes about fifty bars."""
 
 from datetime import UTC, datetime
 
-INTERVALS = {
-    "1s": 1,
-    "10s": 10,
-    "1m": 60,
-    "5m": 300,
-    "10m": 600,
-    "30m": 1800,
-    "1h": 3600,
-    "3h": 10_800,
-    "12h": 43_200,
-    "1d": 86_400,
-    "7d": 604_800,
-    "30d": 2_592_000,
-}
-"""Widths of a bar, with their seconds."""
-BARS = 100
+BARS = 50
+"""Kibana's setting `histogram:barTarget`."""
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+WIDTHS = (
+    (5, "1s"),
+    (7.5, "5s"),
+    (15, "10s"),
+    (45, "30s"),
+    (3 * MINUTE, "1m"),
+    (9 * MINUTE, "5m"),
+    (20 * MINUTE, "10m"),
+    (45 * MINUTE, "30m"),
+    (2 * HOUR, "1h"),
+    (6 * HOUR, "3h"),
+    (DAY, "12h"),
+    (7 * DAY, "1d"),
+    (21 * DAY, "7d"),
+)
+"""Below so many seconds a bar, this is the interval: Kibana's `calcAutoIntervalNear`."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "M": 2_592_000, "y": 31_536_000}
 
 
 def interval_for(since: str, now: datetime | None = None) -> str:
-    """Gives the interval for "auto": the shortest by which the time has at most a hundred bars."""
-    seconds = _seconds_since(since, now or datetime.now(UTC))
-    fitting = (name for name, width in INTERVALS.items() if seconds / width <= BARS)
-    return next(fitting, "30d")
+    """Gives the interval for "auto" from `since` until now; a month, as 30 days, is the longest."""
+    seconds = _seconds_since(since, now or datetime.now(UTC)) / BARS
+    return next((name for bound, name in WIDTHS if seconds < bound), "30d")
 
 
 def _seconds_since(since: str, now: datetime) -> float:

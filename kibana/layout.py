@@ -25,6 +25,8 @@ class Control:
     id: str
     field: str
     title: str
+    width: str = "small"
+    """`small`, `medium` or `large`; each grows with the window."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Dashboard:
             control.id: {
                 "type": "optionsListControl",
                 "order": order,
-                "width": "small",
+                "width": control.width,
                 "grow": True,
                 "explicitInput": {
                     "id": control.id,

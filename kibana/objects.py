@@ -4,8 +4,8 @@ The shapes are those that every Kibana 9 imports; docs/kibana.md says how they w
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
@@ -119,9 +119,12 @@ class Search:
     sort: tuple[str, str]
     query: str = ""
     tag: str = ""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """Pixels of a column; those that are not named share what is left."""
 
     def saved(self) -> SavedObject:
         """Gives the object."""
+        widths = {one: {"width": self.widths[one]} for one in self.columns if one in self.widths}
         index = "kibanaSavedObjectMeta.searchSourceJSON.index"
         source = {"query": kql(self.query), "filter": [], "indexRefName": index}
         return SavedObject(
@@ -132,7 +135,7 @@ class Search:
                 "description": self.note,
                 "columns": list(self.columns),
                 "sort": [list(self.sort)],
-                "grid": {},
+                "grid": {"columns": widths} if widths else {},
                 "hideChart": True,
                 "isTextBasedQuery": False,
                 "rowHeight": 2,

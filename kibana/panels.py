@@ -49,7 +49,7 @@ class Words:
 
     def placed(self, place: Json) -> Placed:
         """Gives the panel in the form that all of Kibana 9 reads."""
-        params = {"fontSize": 12, "openLinksInNewTab": False, "markdown": self.markdown}
+        params = {"fontSize": 11, "openLinksInNewTab": False, "markdown": self.markdown}
         shown = {
             "title": "",
             "description": "",

@@ -1,7 +1,7 @@
 """Each panel as the searches that Kibana would send for it.
 
-Close to Kibana's own, not the same byte for byte: "auto" becomes the shortest interval of at most
-a hundred bars, and a metric with a shifted time is a search of its own, as it is there.
+Close to Kibana's own, not the same byte for byte: a metric with a shifted time is a search of its
+own, as it is there, but what is in no bar ("Other") is not asked for.
 """
 
 from collections.abc import Iterator

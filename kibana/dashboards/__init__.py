@@ -11,6 +11,7 @@ def everything() -> list[SavedObject]:
         shared.POSTS.saved(),
         shared.DEAD_LETTERS.saved(),
         shared.NEWEST.saved(),
+        shared.COMMENTS.saved(),
         shared.MOST_LIKED.saved(),
         shared.SUGGESTIONS.saved(),
         now.DASHBOARD.saved(),

@@ -20,7 +20,7 @@ def feelings(
 ) -> Panel:
     """A bar for each of a field's commonest values, divided by what its posts feel."""
     values = columns.top(field, label, 8, "posts", missing=missing)
-    group = columns.top(fields.EKMAN, "Emotion group", EMOTION_GROUPS, "posts")
+    group = columns.in_order(fields.EKMAN, "Emotion group", EMOTION_GROUPS)
     chart = charts.series(
         "bar_horizontal_percentage_stacked",
         layer(
@@ -30,6 +30,7 @@ def feelings(
         "value",
         "emotion",
         colours.EMOTIONS,
+        legend="bottom",
     )
     return Panel(name, width, title, chart, note, to_posts=True)
 
@@ -55,7 +56,7 @@ NUMBERS = Panel(
 DASHBOARD = dashboard(
     "emostream-compare",
     "Who feels what. Each bar is 100 % of the emotions found there, in six groups and without "
-    "neutral; the value with most posts comes first.",
+    "neutral; the value with most posts comes first. Point at a bar for its number of posts.",
     TWO_DAYS,
     [
         Row(
@@ -66,7 +67,7 @@ DASHBOARD = dashboard(
             ],
         ),
         Row(
-            16,
+            18,
             [
                 NUMBERS,
                 feelings("topics", 24, "What is felt about each topic?", fields.TOPIC, "Topic"),

@@ -1,21 +1,29 @@
 """Feedback for creators: what the comments under each video say, and what they suggest."""
 
 from kibana import charts, colours, columns, fields
-from kibana.dashboards.shared import SUGGESTIONS, TWO_DAYS, dashboard, layer, mood
+from kibana.dashboards.shared import (
+    COMMENTS,
+    ON_A_VIDEO,
+    SUGGESTIONS,
+    TWO_DAYS,
+    dashboard,
+    layer,
+    mood,
+    words,
+)
 from kibana.layout import Control, Row
 from kibana.lens import Chart
 from kibana.panels import Panel, Posts
 
-ON_A_VIDEO = f"{fields.VIDEO} : *"
 FEEDBACK = f'{fields.COMMENT_CLASS} : "constructive_feedback"'
 PER_VIDEO = 12
 
 
 def words_of(comment_class: str) -> Chart:
     """The words that weigh most in the comments of one class."""
-    return charts.cloud(
-        layer({"word": columns.top(fields.WORDS, "Word", 25, "posts")}, posts=columns.count())
-    ).of(f'{ON_A_VIDEO} and {fields.COMMENT_CLASS} : "{comment_class}"')
+    return charts.cloud(words(25)).of(
+        f'{ON_A_VIDEO} and {fields.COMMENT_CLASS} : "{comment_class}"'
+    )
 
 
 NUMBERS = Row(
@@ -85,7 +93,6 @@ CLASSES = Row(
                     posts=columns.count("comments"),
                 ),
                 colours.COMMENT_CLASSES,
-                legend=True,
             ).of(ON_A_VIDEO),
             to_posts=True,
         ),
@@ -128,7 +135,8 @@ DASHBOARD = dashboard(
     TWO_DAYS,
     [NUMBERS, CLASSES, SUGGESTED, DETAILS],
     controls=[
-        Control("channel", fields.CHANNEL, "Channel"),
-        Control("video", fields.VIDEO, "Video"),
+        Control("channel", fields.CHANNEL, "Channel", "medium"),
+        Control("video", fields.VIDEO, "Video", "medium"),
     ],
+    posts=Posts("posts", 48, "Which comments are these? Newest first", COMMENTS),
 )

@@ -8,11 +8,12 @@ from kibana.dashboards.shared import (
     dashboard,
     layer,
     mood,
+    words,
 )
 from kibana.layout import Row
 from kibana.panels import Panel, Posts
 
-BEFORE = columns.count("24 hours before", shift="1d")
+AGO = "a day earlier"
 
 NUMBERS = Row(
     6,
@@ -21,20 +22,35 @@ NUMBERS = Row(
             "volume",
             12,
             "How much is written?",
-            charts.number(layer({}, posts=columns.count("posts"), before=BEFORE), "before"),
+            charts.number(
+                layer({}, posts=columns.count("posts"), before=columns.count(AGO, shift="1d")),
+                "before",
+            ),
         ),
         Panel(
             "people",
             12,
             "How many people write?",
-            charts.number(layer({}, people=columns.distinct(fields.AUTHOR_ID, "people"))),
+            charts.number(
+                layer(
+                    {},
+                    people=columns.distinct(fields.AUTHOR_ID, "people"),
+                    before=columns.distinct(fields.AUTHOR_ID, AGO, shift="1d"),
+                ),
+                "before",
+            ),
         ),
         Panel(
             "feeling",
             12,
             "How many posts show an emotion?",
             charts.number(
-                layer({}, posts=columns.count("posts with an emotion", SHOWS_AN_EMOTION))
+                layer(
+                    {},
+                    posts=columns.count("posts with an emotion", SHOWS_AN_EMOTION),
+                    before=columns.count(AGO, SHOWS_AN_EMOTION, shift="1d"),
+                ),
+                "before",
             ),
             "Posts whose emotion is not neutral.",
         ),
@@ -42,7 +58,10 @@ NUMBERS = Row(
             "mood",
             12,
             "How is the mood?",
-            charts.number(layer({}, mood=mood("from -1 (bad) to +1 (good)"))),
+            charts.number(
+                layer({}, mood=mood("from -1 (bad) to +1 (good)"), before=mood(AGO, shift="1d")),
+                "before",
+            ),
             "Mean polarity score of all posts: p(positive) - p(negative).",
         ),
     ],
@@ -77,7 +96,6 @@ FEELINGS = Row(
                     posts=columns.count(),
                 ),
                 colours.POLARITIES,
-                legend=True,
             ),
             "Share of each polarity among all posts that got a label.",
             to_posts=True,
@@ -111,13 +129,9 @@ WHEN_AND_WHY = Row(
             "words",
             18,
             "Which words show it?",
-            charts.cloud(
-                layer(
-                    {"word": columns.top(fields.WORDS, "Word", 40, "posts")},
-                    posts=columns.count(),
-                )
-            ),
-            "Words and phrases that weigh most for each post's emotion; neutral posts have none.",
+            charts.cloud(words(40)),
+            "Words that weigh most for each post's emotion. Neutral posts have none; words like "
+            '"the" and "you" are left out. Choose an emotion to see its own.',
         ),
     ],
 )

@@ -15,7 +15,7 @@ def by_emotion() -> Layer:
     """Counts the commonest emotions over time."""
     return layer(
         {
-            "emotion": columns.top(fields.EMOTION, "Emotion", 12, "posts"),
+            "emotion": columns.top(fields.EMOTION, "Emotion", 11, "posts", other=True),
             "time": columns.over_time(fields.TIME, "Time of the post"),
         },
         posts=columns.count(),
@@ -32,7 +32,7 @@ STACKED = Row(
             charts.series(
                 "bar_stacked", by_emotion(), "time", "emotion", colours.EMOTIONS, y_title="posts"
             ).of(SHOWS_AN_EMOTION),
-            "The twelve commonest emotions; neutral posts are left out.",
+            "The eleven commonest emotions and all others; neutral posts are left out.",
         )
     ],
 )
@@ -102,7 +102,8 @@ SWINGS = Row(
                 metric_colours={label: COLOURS[label] for label in PEAKING},
                 y_title="mean probability",
             ),
-            "Mean probability of each emotion over all posts of the interval.",
+            "Mean probability of each emotion over all posts of the interval; the fewer posts, the "
+            "more it swings.",
         ),
         Panel(
             "swings",
@@ -148,8 +149,32 @@ HOURS = Row(
             "Mean polarity score, from -1 (red) to +1 (green). Hours without posts stay empty.",
         ),
         Panel(
-            "hours",
+            "emotional",
             24,
+            "At which hour of the week are emotions written?",
+            charts.heat(
+                layer(
+                    {
+                        "hour": columns.in_order(fields.HOUR, "Hour (UTC)", 24),
+                        "weekday": columns.in_order(fields.WEEKDAY, "Weekday (UTC)", 7),
+                    },
+                    posts=columns.count(),
+                ),
+                "hour",
+                "weekday",
+                colours.warmth("posts"),
+            ).of(SHOWS_AN_EMOTION),
+            "Number of posts that show an emotion. Choose one above to see its own hours.",
+        ),
+    ],
+)
+
+DAY_HOURS = Row(
+    12,
+    [
+        Panel(
+            "hours",
+            48,
             "At which hour is which emotion written?",
             charts.heat(
                 layer(
@@ -172,7 +197,8 @@ HOURS = Row(
 
 DASHBOARD = dashboard(
     "emostream-over-time",
-    "What comes and what goes. Drag over a timeline to look closer; all times of day are UTC.",
+    "Which emotions come and go. Drag over a timeline to look closer. Hours of the day and the "
+    "week are UTC.",
     TWO_DAYS,
-    [STACKED, MOODS, SWINGS, HOURS],
+    [STACKED, MOODS, SWINGS, HOURS, DAY_HOURS],
 )

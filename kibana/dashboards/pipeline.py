@@ -7,7 +7,8 @@ from kibana.layout import Row
 from kibana.lens import Chart, Layer
 from kibana.panels import Panel
 
-TENTHS = [(n / 10, (n + 1) / 10, f"{n * 10} to {n * 10 + 10} %") for n in range(10)]
+TENTHS = [(n / 10, (n + 1) / 10, f"{n * 10}-{n * 10 + 10}") for n in range(9)]
+TENTHS += [(0.9, 1.01, "90+")]  # a range ends before its upper bound
 
 
 def arrival() -> Chart:
@@ -129,6 +130,7 @@ LABELS = Row(
                 "range",
                 metric_colours={"posts": colours.NOW},
                 y_title="posts",
+                x_title="confidence, %",
             ),
             "Probability of the emotion that stands for the post.",
         ),
@@ -162,7 +164,8 @@ SURE = Panel(
                 fields.CONFIDENCE, "Mean confidence", shape=columns.percents()
             ),
         ),
-        "posts",
+        "confidence",
+        direction="asc",
     ),
 )
 

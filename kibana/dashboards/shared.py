@@ -30,29 +30,51 @@ TITLES = {
 }
 """Each dashboard's id and title, in the order of the links between them."""
 
+FUNCTION_WORDS = """
+a about all am an and are as at be been but by can could did do does for from get had has have he
+her him his i i'd i'm i've if in is it it's its just me my of on or our she so than that that's the
+their them then there these they this those to too us was we we're were will with would you you're
+your
+"""
+"""English words that carry no feeling; no, not, never, don't and the words of questions stay."""
+
 SHOWS_AN_EMOTION = f'{fields.EMOTION} : * and not {fields.EMOTION} : "neutral"'
+ON_A_VIDEO = f"{fields.VIDEO} : *"
 NO_LABEL = f"{fields.ABSTAINED} : *"
 DAY = "now-24h"
 TWO_DAYS = "now-48h"
 """The sample posts are of 48 hours, shifted so that they end now."""
+
+POST_COLUMNS = (
+    fields.TEXT,
+    fields.EMOTION,
+    fields.WORDS,
+    fields.AUTHOR,
+    fields.PLATFORM,
+    fields.LIKES,
+    fields.LINK,
+)
 
 NEWEST = Search(
     "emostream-search-posts",
     "Posts",
     "Every post with what the classifier says of it, newest first.",
     POSTS.id,
-    (
-        fields.TEXT,
-        fields.EMOTION,
-        fields.POLARITY,
-        fields.WORDS,
-        fields.AUTHOR,
-        fields.PLATFORM,
-        fields.LIKES,
-        fields.LINK,
-    ),
+    POST_COLUMNS,
     (fields.TIME, "desc"),
     tag=TAG_ID,
+    widths=fields.WIDTHS,
+)
+COMMENTS = Search(
+    "emostream-search-comments",
+    "Comments",
+    "Every post under a video with what the classifier says of it, newest first.",
+    POSTS.id,
+    POST_COLUMNS,
+    (fields.TIME, "desc"),
+    ON_A_VIDEO,
+    tag=TAG_ID,
+    widths=fields.WIDTHS,
 )
 MOST_LIKED = Search(
     "emostream-search-most-liked",
@@ -63,24 +85,25 @@ MOST_LIKED = Search(
     (fields.LIKES, "desc"),
     f"{fields.LIKES} > 0",
     tag=TAG_ID,
+    widths=fields.WIDTHS,
 )
 SUGGESTIONS = Search(
     "emostream-search-suggestions",
     "Suggestions",
-    "Comments that propose something, the surest first.",
+    "Comments under videos that propose something, the surest first.",
     POSTS.id,
     (
         fields.TEXT,
         fields.SUGGESTION,
-        fields.EMOTION,
         fields.VIDEO,
         fields.AUTHOR,
         fields.LIKES,
         fields.LINK,
     ),
     (fields.SUGGESTION, "desc"),
-    f'{fields.COMMENT_CLASS} : "constructive_feedback"',
+    f'{ON_A_VIDEO} and {fields.COMMENT_CLASS} : "constructive_feedback"',
     tag=TAG_ID,
+    widths=fields.WIDTHS,
 )
 
 CONTROLS = (
@@ -93,6 +116,9 @@ CONTROLS = (
 )
 
 
+THE_POSTS = Posts("posts", 48, "Which posts are these? Newest first", NEWEST)
+
+
 def dashboard(
     key: str,
     note: str,
@@ -100,16 +126,17 @@ def dashboard(
     rows: Sequence[Row],
     refresh_seconds: int = 60,
     controls: Sequence[Control] = (),
+    posts: Posts = THE_POSTS,
 ) -> Dashboard:
-    """Frames the panels: a line of help and links above, the newest posts below."""
-    help_row = Row(4, [Words("help", 48, _help(key, note))])
-    posts_row = Row(16, [Posts("posts", 48, "Which posts are these? Newest first", NEWEST)])
+    """Frames the panels: own controls first, help and links above, the newest posts below."""
+    help_row = Row(3, [Words("help", 48, _help(key, note))])
+    posts_row = Row(16, [posts])
     return Dashboard(
         key,
         TITLES[key],
         note,
         [help_row, *rows, posts_row],
-        [*CONTROLS, *controls],
+        [*controls, *CONTROLS],
         POSTS.id,
         TAG_ID,
         since,
@@ -122,9 +149,15 @@ def layer(buckets: dict[str, Json], **metrics: Json) -> Layer:
     return Layer(POSTS.id, buckets, metrics)
 
 
-def mood(label: str = "Mood") -> Json:
-    """Averages the polarity score: -1 is negative, 0 neutral, +1 positive."""
-    return columns.average(fields.MOOD, label, shape=columns.decimals(2))
+def mood(label: str = "Mood", shift: str = "") -> Json:
+    """Averages the polarity score, shown with its sign: -1 is negative, +1 positive."""
+    return columns.average(fields.MOOD, label, shift=shift)
+
+
+def words(size: int) -> Layer:
+    """Counts the commonest words behind the emotions; words that carry no feeling are left out."""
+    word = columns.top(fields.WORDS, "Word", size, "posts")
+    return layer({"word": columns.without(word, *FUNCTION_WORDS.split())}, posts=columns.count())
 
 
 def _help(own: str, note: str) -> str:
@@ -132,4 +165,4 @@ def _help(own: str, note: str) -> str:
         f"**{title}**" if key == own else f"[{title}](#/view/{key})"
         for key, title in TITLES.items()
     )
-    return f"{links}\n\n{note}"
+    return f"{links}  \n{note}"

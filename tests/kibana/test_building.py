@@ -122,6 +122,32 @@ def test_every_emotion_is_shown_with_its_face_and_asked_for_by_its_name() -> Non
         }
 
 
+def test_a_value_without_a_colour_of_its_own_takes_no_emotion_s() -> None:
+    mappings = [one for page in PAGES for p in panels(as_json(page)) for one in _colour_mappings(p)]
+    for mapping in mappings:
+        (others,) = mapping["specialAssignments"]
+        assert mapping["assignments"], "Kibana takes no heed of the others' colour without one"
+        assert others["color"]["colorCode"] not in COLOURS.values()
+
+
+def test_weekdays_are_sorted_by_their_number_and_shown_by_their_name() -> None:
+    entries = fields.formats()[fields.WEEKDAY]["params"]["lookupEntries"]
+    shown = {one["key"]: one["value"] for one in sorted(entries, key=lambda one: one["key"])}
+    assert list(shown.values())[::6] == ["Monday", "Sunday"]
+    assert shown["3 Wednesday"] == "Wednesday"
+    drawings = [drawing for page in PAGES for drawing in _drawings(page)]
+    grids = [one["gridConfig"] for one in drawings if "gridConfig" in one]
+    assert len(grids) == 3
+    assert all(one["xSortPredicate"] == one["ySortPredicate"] == "asc" for one in grids)
+
+
+def test_the_text_of_a_post_has_the_width_that_is_left() -> None:
+    searches = [one for one in dashboards.everything() if one.type == "search"]
+    for one in searches:
+        given = one.attributes["grid"]["columns"]
+        assert [name for name in one.attributes["columns"] if name not in given] == [fields.TEXT]
+
+
 def test_ids_do_not_change_with_titles() -> None:
     assert [one.id for one in PAGES] == [
         "emostream-now",
@@ -136,4 +162,10 @@ def _colour_mappings(panel: Json) -> list[Json]:
     if panel["type"] != "lens":
         return []
     drawing = panel["embeddableConfig"]["attributes"]["state"]["visualization"]
-    return [part["colorMapping"] for part in drawing.get("layers", []) if "colorMapping" in part]
+    parts = [drawing, *drawing.get("layers", [])]
+    return [part["colorMapping"] for part in parts if "colorMapping" in part]
+
+
+def _drawings(page: SavedObject) -> list[Json]:
+    charts = [panel for panel in panels(as_json(page)) if panel["type"] == "lens"]
+    return [one["embeddableConfig"]["attributes"]["state"]["visualization"] for one in charts]

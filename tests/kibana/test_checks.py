@@ -83,7 +83,7 @@ LINES: dict[str, tuple[Edit, str]] = {
     "an object twice": (doubled, "search emostream-search-posts is there 2 times"),
     "a wrong count": (
         lambda f: f.lines[-1].update(exportedCount=3),
-        "exportedCount is 3, but there are 11 objects",
+        "exportedCount is 3, but there are 12 objects",
     ),
     "nothing": (lambda f: f.lines.clear(), "the file holds no saved object"),
 }
@@ -422,7 +422,7 @@ def test_a_single_fault_is_refused_by_name(fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("{", "line 12: not JSON"), ("[]", "line 12: a list, not an object")]
+    ("line", "said"), [("{", "line 13: not JSON"), ("[]", "line 13: a list, not an object")]
 )
 def test_a_line_that_is_no_object_is_refused_by_its_number(line: str, said: str) -> None:
     lines = building.built().splitlines()

@@ -81,7 +81,7 @@ def test_import_waits_imports_and_says_where_to_look(kibana: FakeKibana) -> None
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == f"{kibana.address}/app/dashboards#/view/emostream-now"
-    assert len(kibana.objects) == 11
+    assert len(kibana.objects) == 12
 
 
 @pytest.mark.wire

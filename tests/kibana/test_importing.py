@@ -122,7 +122,7 @@ def test_an_import_without_success_names_each_object_and_why(
     file = File()
     file.lines = [one for one in file.lines if one.get("type") != "index-pattern"]
     message = refused(settings, file.text().encode())
-    assert "imported 1 objects and refused 8" in message
+    assert "imported 1 objects and refused 9" in message
     assert "dashboard emostream-now: missing_references (index-pattern emostream-posts," in message
 
 

@@ -38,15 +38,22 @@ def test_another_time_can_be_asked_for() -> None:
 
 
 def test_values_are_asked_for_in_the_order_of_the_count() -> None:
-    assert body(f"{NOW} / Which words show it?")["aggs"] == {
-        "word": {
-            "terms": {
-                "field": "emostream.emotion.words",
-                "size": 40,
-                "order": {"_count": "desc"},
-            }
-        }
-    }
+    asked_for = body(f"{NOW} / Which words show it?")["aggs"]["word"]["terms"]
+    assert asked_for["field"] == "emostream.emotion.words"
+    assert asked_for["size"] == 40
+    assert asked_for["order"] == {"_count": "desc"}
+
+
+def test_words_that_carry_no_feeling_are_left_out_and_those_that_turn_it_stay() -> None:
+    left_out = set(body(f"{NOW} / Which words show it?")["aggs"]["word"]["terms"]["exclude"])
+    assert {"the", "you", "i'm"} <= left_out
+    assert not left_out & {"not", "no", "never", "don't", "why", "thank"}
+
+
+def test_feedback_s_tables_are_of_comments_under_videos_only() -> None:
+    for table in ("What do they suggest?", "Which comments are these? Newest first"):
+        query = body(f"Feedback for creators / {table}")["query"]["bool"]["filter"][1]
+        assert "emostream.origin.video" in str(query)
 
 
 def test_a_timeline_splits_first_and_then_by_time() -> None:
@@ -69,8 +76,8 @@ def test_documents_without_a_value_are_asked_for_where_they_are_shown() -> None:
 
 
 def test_a_metric_with_a_filter_is_a_filter_around_it() -> None:
-    aggs = body(f"{NOW} / How many posts show an emotion?")["aggs"]
-    exists, no_neutral = aggs["posts"]["filter"]["bool"]["filter"]
+    now, _before = asked(f"{NOW} / How many posts show an emotion?")
+    exists, no_neutral = now.body["aggs"]["posts"]["filter"]["bool"]["filter"]
     assert exists == {"exists": {"field": "emostream.emotion.primary"}}
     assert "must_not" in no_neutral["bool"]
 
@@ -132,15 +139,16 @@ def test_a_table_of_posts_is_sorted_and_asks_for_its_columns() -> None:
         ("now-1m", "1s"),
         ("now-1h", "1m"),
         ("now-24h", "30m"),
-        ("now-48h", "30m"),
+        ("now-48h", "1h"),
         ("now-7d", "3h"),
+        ("now-30d", "12h"),
         ("now-1y", "7d"),
         ("now-30y", "30d"),
         ("2026-11-20T00:00:00Z", "30m"),
         ("2026-11-20", "30m"),
     ],
 )
-def test_auto_is_the_shortest_interval_of_at_most_a_hundred_bars(since: str, interval: str) -> None:
+def test_auto_is_the_interval_that_kibana_chooses(since: str, interval: str) -> None:
     assert interval_for(since, datetime(2026, 11, 21, tzinfo=UTC)) == interval
 
 
