@@ -100,9 +100,14 @@ def _check(ask: bool, since: str) -> int:
 
 def _import(wait: float) -> int:
     kibana = Kibana(load_settings())
-    content = _committed().encode()
+    content = _committed()
+    if checks.faults(content):
+        raise UserError(
+            f"{building.FILE} is faulty, nothing was imported: `python -m kibana check` names the "
+            "faults, `python -m kibana build` writes the file anew"
+        )
     importing.wait_until_available(kibana, wait)
-    for one in importing.put(kibana, content):
+    for one in importing.put(kibana, content.encode()):
         print(one)
     print(f"{kibana.address}/app/dashboards#/view/emostream-now")
     return 0
@@ -129,6 +134,8 @@ def _committed() -> str:
         return building.FILE.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{building.FILE} is not there: run `python -m kibana build`") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{building.FILE} is not UTF-8: run `python -m kibana build`") from None
 
 
 def _seconds(text: str) -> float:

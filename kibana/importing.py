@@ -52,9 +52,12 @@ def _unavailable(kibana: Kibana) -> str:
         return str(reason)
     if answer.status != OK:
         raise kibana.refusal(answer, "to tell its status")
-    status: Any = answer.json().get("status", {})
     # Without a login that it knows, Kibana tells the level alone, in the same place.
-    level = status.get("overall", {}).get("level", "no status")
+    level: Any = answer.json()
+    for key in ("status", "overall", "level"):
+        level = level.get(key) if isinstance(level, dict) else None
+    if not isinstance(level, str):
+        return f"what answers at {kibana.address} tells no status as a Kibana does"
     return "" if level == "available" else f"Kibana at {kibana.address} says {level}"
 
 
@@ -99,7 +102,7 @@ def fetch(kibana: Kibana, identities: Sequence[tuple[str, str]]) -> str:
     """Exports the objects of these types and ids, normalised.
 
     Raises:
-        UserError: Kibana refused, or lacks some of them.
+        UserError: Kibana refused, lacks some of them, or is no Kibana.
     """
     wanted = {
         "objects": [{"type": kind, "id": name} for kind, name in identities],
@@ -115,7 +118,13 @@ def fetch(kibana: Kibana, identities: Sequence[tuple[str, str]]) -> str:
         )
     if answer.status != OK:
         raise kibana.refusal(answer, "the export")
-    return normalised(answer.body.decode("utf-8").splitlines())
+    try:
+        return normalised(answer.body.decode("utf-8").splitlines())
+    except (ValueError, TypeError, KeyError):
+        raise UserError(
+            f"{kibana.address} answered the export with something else than saved objects: "
+            "is it a Kibana? set EMOSTREAM_KIBANA"
+        ) from None
 
 
 def _missing(answer: Answer) -> list[str]:

@@ -189,6 +189,13 @@ def test_what_the_image_does_not_need_stays_out(path: str) -> None:
     assert not reaches_the_build(path)
 
 
+def test_one_service_builds_the_image_and_none_fetches_it() -> None:
+    ours = {name: one for name, one in load(PLAIN).items() if "emostream" in one["image"]}
+    assert len(ours) > 3
+    assert [name for name, one in ours.items() if "build" in one] == ["secrets"]
+    assert {one["pull_policy"] for one in ours.values()} == {"build", "never"}
+
+
 def test_the_build_arguments_are_declared() -> None:
     declared = {rest.partition("=")[0] for _, word, rest in instructions() if word == "ARG"}
     given = {

@@ -60,6 +60,23 @@ def test_check_without_a_file_says_how_to_make_one(
         run(monkeypatch, "check")
 
 
+def test_a_file_that_is_not_utf_8_is_one_line(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    file.write_bytes(b"\xff\xfe{}")
+    with pytest.raises(UserError, match="is not UTF-8"):
+        run(monkeypatch, "check")
+
+
+@pytest.mark.parametrize("cut", [5_000, None])
+def test_a_faulty_file_is_not_imported(
+    monkeypatch: pytest.MonkeyPatch, file: Path, cut: int | None
+) -> None:
+    faulty = File()
+    faulty.column("words", "word")["sourceField"] = "words"
+    file.write_text(faulty.text()[:cut])
+    with pytest.raises(UserError, match="nothing was imported"):
+        run(monkeypatch, "import")
+
+
 @pytest.mark.parametrize("since", ["yesterday", "now", "now-", "now-2x", "2026-13-01"])
 def test_a_time_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, since: str, capsys: pytest.CaptureFixture[str]

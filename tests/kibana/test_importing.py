@@ -238,3 +238,21 @@ def test_a_refused_export_is_one_line(kibana: FakeKibana, settings: Settings) ->
     kibana.script = [fake_kibana.FORBIDDEN]
     with pytest.raises(UserError, match=r"refused the export \(403"):
         importing.fetch(Kibana(settings), IDENTITIES)
+
+
+@pytest.mark.parametrize("said", [{"status": "ok"}, {"status": None}, {"status": {"overall": "x"}}])
+def test_a_status_that_is_no_kibana_s_is_one_line(
+    kibana: FakeKibana, settings: Settings, said: dict[str, object]
+) -> None:
+    kibana.script.append((200, said))
+    with pytest.raises(UserError, match="tells no status as a Kibana does"):
+        importing.wait_until_available(Kibana(settings), 0)
+
+
+@pytest.mark.parametrize("said", ["<html>a router</html>", "1\n", '{"id": "x"}\n'])
+def test_an_export_that_is_none_is_one_line(
+    kibana: FakeKibana, settings: Settings, said: str
+) -> None:
+    kibana.script.append((200, said))
+    with pytest.raises(UserError, match="is it a Kibana"):
+        importing.fetch(Kibana(settings), [("tag", "x")])
