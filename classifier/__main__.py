@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--no-teacher", action="store_true", help="learn from raters' labels alone")
     one.add_argument("--texts", type=int, help="how many texts the teacher labels at most")
     one.add_argument("--hidden", type=int, help="width of the hidden layer")
-    one.add_argument("--name", default="emotion-cbow-2", help="the artifact's name")
+    one.add_argument("--name", default="emotion-cbow-3", help="the artifact's name")
     one.set_defaults(call=_train)
 
     one = commands.add_parser(

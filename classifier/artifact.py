@@ -30,7 +30,7 @@ from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
 
 FORMAT = 2
-SHIPPED = Path(__file__).parent / "artifacts" / "emotion-cbow-2"
+SHIPPED = Path(__file__).parent / "artifacts" / "emotion-cbow-3"
 MEND = (
     "restore the folder (git checkout classifier/artifacts, or python -m classifier promote RUN),"
     " or name another in EMOSTREAM_MODEL"

@@ -12,7 +12,7 @@ from torch.nn import functional
 from classifier.heads import HEADS, columns
 from classifier.model import CbowClassifier
 
-DECAY = 1e-3
+DECAY = 1e-2
 """Of the squared weights; chosen on dev among powers of ten (docs/experiments.md)."""
 
 

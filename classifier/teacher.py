@@ -45,11 +45,11 @@ class TeacherConfig:
         default_factory=lambda: {
             "emotion": 3,
             "polarity": 1,
-            "emotion6": 1,
+            "emotion6": 2,
             "affect": 1,
-            "tweet_emotion": 1,
+            "tweet_emotion": 2,
             "suggestion": 1,
-            "topic": 2,
+            "topic": 3,
         }
     )  # how often each head's train split is read
     batch: int = 32

@@ -5,7 +5,8 @@ says, or a mean of both; a head that has neither for a text does not learn from 
 
 What made the difference (docs/experiments.md): plain gradient descent for the embedding, which
 moves a rare word as little as its evidence is worth where Adam would move it as far as any
-other, more weight for rare labels, and the teacher's labels of texts that nobody labelled.
+other, more weight for rare labels, the teacher's labels of texts that nobody labelled, and the
+subwords that words share while they learn.
 """
 
 import logging
@@ -24,6 +25,7 @@ from classifier import checkpoint
 from classifier.heads import HEADS, columns
 from classifier.model import CbowClassifier, ModelConfig, initial_embedding, initial_weights
 from classifier.readers import Labelled
+from classifier.subwords import Parts
 from classifier.text import tokenise
 from classifier.thresholds import crossed_macro_f1
 from classifier.vocabulary import Vocabulary
@@ -40,13 +42,14 @@ class TrainConfig:
 
     dim: int = 128
     hidden: int = 256
+    subwords: int = 1 << 17  # rows that the subwords of the words share; 0 for no subwords
     epochs: int = 5
     batch: int = 512  # texts in a step
     embedding_rate: float = 30.0  # gradient descent
     rate: float = 3e-3  # Adam, for everything else
     decay: float = 0.0  # weight decay of everything else
     warm_up: float = 0.1  # share of all steps in which rates rise, before they fall to zero
-    token_dropout: float = 0.2  # words left out of a text, anew in each epoch
+    token_dropout: float = 0.35  # words, phrases and subwords left out of a text, anew each time
     dropout: float = 0.1  # of bag and hidden layer
     rarity: float = 0.25  # a positive of a label counts (most frequent / its frequency) ** rarity
     trust: float = 0.5  # share of the teacher in the target of a text that raters labelled
@@ -213,17 +216,17 @@ def train(
             }
             checkpoint.save(run, epoch + 1, settings, state)
     model.eval()
-    return model, history
+    return model.folded(), history
 
 
 def _new_model(
     texts: Pool, vocabulary: Vocabulary, words: Tensor | None, config: TrainConfig
 ) -> CbowClassifier:
     shape = ModelConfig(len(vocabulary), config.dim, config.hidden, texts.targets.shape[1])
-    model = CbowClassifier(shape)
+    model = CbowClassifier(shape, Parts.of(vocabulary, config.subwords))
     counts = torch.bincount(texts.ids, minlength=len(vocabulary)).float()
     with torch.no_grad():
-        model.weight.copy_(initial_weights(counts, len(texts.targets)))
+        model.weight.copy_(initial_weights(model.parts.counts(counts), len(texts.targets)))
         model.embedding.weight.normal_(0.0, 0.1)
     if words is not None:
         initial_embedding(model, words)
@@ -252,7 +255,7 @@ def _epoch(
     """One pass over the pool; returns the mean loss."""
     model.train()
     generator = checkpoint.generator(config.seed, epoch)
-    torch.manual_seed(config.seed * 100_003 + epoch)  # the layers' own dropout has no generator
+    torch.manual_seed(config.seed * 100_003 + epoch)  # dropout has no generator
     order = texts.order[torch.randperm(len(texts.order), generator=generator)]
     importance = _importance(texts, config.rarity)
     total = 0.0
@@ -262,8 +265,7 @@ def _epoch(
         optimisers[1].param_groups[0]["lr"] = config.rate * pace
         rows = order[step * config.batch : (step + 1) * config.batch]
         ids, offsets = texts.take(rows)
-        kept = torch.rand(len(ids), generator=generator) >= config.token_dropout
-        logits = model(ids, offsets, kept / (1.0 - config.token_dropout), config.dropout)
+        logits = model(ids, offsets, config.token_dropout, config.dropout)
         loss = _loss(
             logits, texts.targets[rows].float(), texts.known[rows].float(), importance, config
         )

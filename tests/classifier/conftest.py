@@ -18,8 +18,8 @@ FILLERS = ["the", "a", "bus", "house", "today", "we", "they", "saw", "again", "r
 
 SMALL_EMBEDDING = PretrainConfig(dim=8, epochs=2, batch=256, negatives=16)
 SMALL_MODEL = TrainConfig(
-    dim=8, hidden=8, epochs=8, batch=16, embedding_rate=2.0, rate=0.01, token_dropout=0.1,
-    dropout=0.1,
+    dim=8, hidden=8, subwords=64, epochs=8, batch=16, embedding_rate=2.0, rate=0.01,
+    token_dropout=0.1, dropout=0.1,
 )  # fmt: skip
 
 

@@ -65,8 +65,8 @@ def test_the_top_level_names_are_the_declared_ones(names: list[str]) -> None:
         "kibana/emotions.ndjson",
         "ingest/samples/x_posts.ndjson",
         "ingest/samples/broken/broken.ndjson",
-        "classifier/artifacts/emotion-cbow-2/model.safetensors",
-        "classifier/artifacts/emotion-cbow-2/MODEL_CARD.md",
+        "classifier/artifacts/emotion-cbow-3/model.safetensors",
+        "classifier/artifacts/emotion-cbow-3/MODEL_CARD.md",
     ],
 )
 def test_the_data_files_are_in_the_wheel(names: list[str], wanted: str) -> None:
