@@ -40,8 +40,9 @@ class Copier:
     def run(self, name: str) -> int:
         """Makes one pass; returns how many posts differed. A month without a write is passed."""
         client, changed = self._client, 0
-        months = families.months(client, self._source)
-        dropped = set(families.months(client, FAMILY)) - {counterpart(index) for index in months}
+        months = families.all_months(client, self._source)
+        ours = families.all_months(client, FAMILY)
+        dropped = set(ours) - {counterpart(index) for index in months}
         for index in dropped:  # its month is past meanwhile; nobody reads ours yet
             client.indices.delete(index=index)
         for index in months:
@@ -58,7 +59,7 @@ class Copier:
         Raises:
             UserError: naming the month where they differ.
         """
-        for index in families.months(self._client, self._source):
+        for index in families.all_months(self._client, self._source):
             there = _count(self._client, index) - self._withheld.get(index, 0)
             here = _count(self._client, counterpart(index))
             if here != there:
@@ -156,9 +157,17 @@ def pages(client: Elasticsearch, index: str) -> Iterator[Sequence[Hit]]:
 def present(
     client: Elasticsearch, index: str, ids: Sequence[str]
 ) -> dict[str, tuple[int, str | None]]:
-    """Gives what is there of these ids, in real time: version, and when it was written."""
+    """Gives what is there of these ids, in real time: version, and when it was written.
+
+    Raises:
+        UserError: the index cannot say it now; that is not the same as having none of them.
+    """
     answer = client.mget(index=index, ids=ids, source_includes=["event.ingested"])
-    return {item["_id"]: _sight(item) for item in answer["docs"] if item.get("found")}
+    for item in answer["docs"]:
+        if "error" in item:
+            kind = item["error"]["type"]
+            raise UserError(f"{index} cannot be read now ({kind}): run this again")
+    return {item["_id"]: _sight(item) for item in answer["docs"] if item["found"]}
 
 
 def counterpart(index: str) -> str:
@@ -167,19 +176,25 @@ def counterpart(index: str) -> str:
 
 
 def _state(client: Elasticsearch, index: str) -> State | None:
-    """Tells one moment of an index from a later one by its last writes; None while one is made."""
-    stats = client.indices.stats(
+    answer = client.indices.stats(
         index=index,
         level="shards",
         filter_path="indices.*.uuid,indices.*.shards.*.seq_no,indices.*.shards.*.routing.primary",
-    )["indices"][index]
+    )
+    return state_of(answer["indices"][index])
+
+
+def state_of(stats: Mapping[str, Any]) -> State | None:
+    """Tells one moment of an index from a later one by its last writes.
+
+    None while a write is being made, and while a primary moves from one node to another.
+    """
     shards = []
     for number, copies in sorted(stats["shards"].items()):
-        (primary,) = (copy for copy in copies if copy["routing"]["primary"])
-        last = primary["seq_no"]["max_seq_no"]
-        if last != primary["seq_no"]["local_checkpoint"]:
+        primaries = [copy["seq_no"] for copy in copies if copy["routing"]["primary"]]
+        if len(primaries) != 1 or primaries[0]["max_seq_no"] != primaries[0]["local_checkpoint"]:
             return None
-        shards.append((number, last))
+        shards.append((number, primaries[0]["max_seq_no"]))
     return stats["uuid"], tuple(shards)
 
 

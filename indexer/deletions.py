@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
+from indexer import families
 from indexer.bulk import Bulk, Outcome
 from indexer.client import Backoff, writing
-from indexer.documents import PREFIX, timestamp
+from indexer.documents import FAMILY, timestamp
 from stream.errors import Backpressure, UserError
 from stream.posts import Deletion
 
@@ -36,7 +37,7 @@ def erase(client: Elasticsearch, bulk: Bulk, deletions: Sequence[Deletion]) -> i
     text without one may be in several, whatever the deletion says.
     """
     with writing(bulk.backoff):
-        indices = months(client)
+        indices = families.months(client, FAMILY)
     actions = [erasure(index, one.key) for one in deletions for index in indices]
     return sum(not outcome.missing and not outcome.older for outcome in bulk.send(actions))
 
@@ -61,11 +62,6 @@ def known(client: Elasticsearch, backoff: Backoff, keys: Sequence[str]) -> set[s
         if item["found"]:
             found.add(item["_id"])
     return found
-
-
-def months(client: Elasticsearch) -> list[str]:
-    """Names the months' indices there are, whether or not the alias is still on them."""
-    return sorted(client.indices.get(index=f"{PREFIX}*", features="aliases").body)
 
 
 def erasure(index: str, key: str) -> bytes:

@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 from indexer.documents import ALIAS, FAMILY
 from stream.errors import UserError
 
-MONTH = re.compile(r"emotions-v\d+-\d{4}\.\d{2}")
+MONTH = re.compile(r"emotions-v\d+-(?!0000)(\d{4})\.(0[1-9]|1[0-2])")
+EVERY = "emotions-v*"
 CLOSED = 1_000_000
 """The version of a closed family's template: newer than any program's, which stops them all."""
 
@@ -26,20 +27,37 @@ def number(family: str) -> int:
     return int(family.removeprefix("emotions-v"))
 
 
-def months(client: Elasticsearch, family: str) -> list[str]:
-    """Names the months' indices there are, whether or not the alias is on them."""
-    found = client.indices.get(index=f"{family}-*", features="aliases").body
-    return sorted(index for index in found if MONTH.fullmatch(index))
+def months(client: Elasticsearch, family: str, *, closed: bool = False) -> list[str]:
+    """Names the months' indices there are, whether or not the alias is on them.
+
+    Those that somebody has closed, so that nobody can read or write them, only where asked.
+    """
+    states = ["open", "closed"] if closed else ["open"]
+    found = client.indices.get(index=f"{family}-*", features="aliases", expand_wildcards=states)
+    return sorted(index for index in found.body if MONTH.fullmatch(index))
+
+
+def all_months(client: Elasticsearch, family: str) -> list[str]:
+    """Names all months of a family that is to move; raises UserError where one is closed."""
+    found = months(client, family, closed=True)
+    closed = sorted(set(found) - set(months(client, family)))
+    if closed:
+        raise UserError(
+            f"the index {closed[0]} is closed, so its posts can be neither copied nor read: open "
+            f"it (`POST /{closed[0]}/_open`) or delete it, then run this again"
+        )
+    return found
 
 
 def present(client: Elasticsearch) -> list[str]:
-    """Names the families that have a month."""
-    return sorted({of(index) for index in months(client, "emotions-v*")})
+    """Names the families that have a month; raises UserError where one is closed."""
+    return sorted({of(index) for index in all_months(client, EVERY)})
 
 
 def months_read(client: Elasticsearch) -> list[str]:
     """Names the months under the alias, of whatever family."""
-    answer = client.options(ignore_status=404).indices.get_alias(name=ALIAS)
+    quiet = client.options(ignore_status=404)
+    answer = quiet.indices.get_alias(name=ALIAS, expand_wildcards="all")
     return sorted(index for index in answer.body if MONTH.fullmatch(index))
 
 
@@ -90,14 +108,21 @@ def close(client: Elasticsearch, family: str, moved_to: str) -> None:
         meta={"managed_by": "emostream", "version": CLOSED, "moved_to": moved_to},
         template={"settings": {"index.blocks.write": True}},
     )
-    for index in months(client, family):
+    for index in all_months(client, family):
         client.indices.add_block(index=index, block="write")
 
 
 def open_again(client: Elasticsearch, family: str) -> None:
-    """Lets the months of a closed family be written again."""
-    for index in months(client, family):
-        client.indices.put_settings(index=index, settings={"index.blocks.write": None})
+    """Lets the months of a closed family be written again.
+
+    A month that a program made meanwhile got neither our mapping nor the alias. Without any mapping
+    it has never held a post, and is deleted: the next post makes it from our template.
+    """
+    for index in all_months(client, family):
+        if client.indices.get_mapping(index=index)[index]["mappings"]:
+            client.indices.put_settings(index=index, settings={"index.blocks.write": None})
+        else:
+            client.indices.delete(index=index)
 
 
 def move_alias(client: Elasticsearch, family: str) -> None:
@@ -105,5 +130,5 @@ def move_alias(client: Elasticsearch, family: str) -> None:
     taken = [index for index in months_read(client) if of(index) != family]
     client.indices.update_aliases(
         actions=[{"remove": {"index": index, "alias": ALIAS}} for index in taken]
-        + [{"add": {"index": index, "alias": ALIAS}} for index in months(client, family)]
+        + [{"add": {"index": index, "alias": ALIAS}} for index in all_months(client, family)]
     )

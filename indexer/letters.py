@@ -1,7 +1,7 @@
 """Dead letters in the index: where each record failed and why, and nothing of what it said.
 
 They are read back from `posts.dead-letter` by a loop of their own beside the posts', under a
-consumer group of its own, so that neither waits for the other.
+consumer group of its own: neither waits for the other, and a fault that stops one stops both.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from stream import worker
 from stream.broker import KafkaSource
 from stream.codec import decode_dead_letter
 from stream.dead_letters import DeadLetter
-from stream.errors import InvalidRecord
 from stream.records import Item, Rejected
 from stream.settings import Settings
 from stream.topics import DEAD_LETTER
 
 INDEX = "emotions-dead-letters-v1"
 STATION = "indexer-letters"
+LONGEST = 2**63 - 1
 
 
 class LettersSink:
@@ -37,18 +37,12 @@ class LettersSink:
 
     def write(self, items: Sequence[Item[DeadLetter]]) -> Sequence[Rejected]:
         """Writes one batch."""
-        actions: list[tuple[Item[DeadLetter], bytes]] = []
-        rejected: list[Rejected] = []
-        for item in items:
-            try:
-                actions.append((item, bulk_action(item.record)))
-            except InvalidRecord as error:
-                rejected.append(Rejected(item.received, "sending", str(error)))
-        outcomes = self._bulk.send([action for _item, action in actions])
-        for (item, _action), outcome in zip(actions, outcomes, strict=True):
-            if outcome.fault:
-                rejected.append(Rejected(item.received, "sending", outcome.fault))
-        return rejected
+        outcomes = self._bulk.send([bulk_action(item.record) for item in items])
+        return [
+            Rejected(item.received, "sending", outcome.fault)
+            for item, outcome in zip(items, outcomes, strict=True)
+            if outcome.fault
+        ]
 
 
 class Unanswered:
@@ -77,21 +71,14 @@ def indexing(
 
 
 def bulk_action(letter: DeadLetter) -> bytes:
-    """Writes the line pair of a bulk request; of two letters under one key the later one stays.
-
-    Raises:
-        InvalidRecord: a number does not fit JSON's 64 bits.
-    """
+    """Writes the line pair of a bulk request; of two letters under one key the later one stays."""
     action = {
         "_index": INDEX,
         "_id": id_of(letter),
         "version": version_of(letter.failed_at),
         "version_type": "external_gte",
     }
-    try:
-        return orjson.dumps({"index": action}) + b"\n" + orjson.dumps(fields(letter)) + b"\n"
-    except orjson.JSONEncodeError as error:
-        raise InvalidRecord(f"cannot be written as JSON: {error}") from None
+    return orjson.dumps({"index": action}) + b"\n" + orjson.dumps(fields(letter)) + b"\n"
 
 
 def id_of(letter: DeadLetter) -> str:
@@ -101,7 +88,11 @@ def id_of(letter: DeadLetter) -> str:
 
 
 def fields(letter: DeadLetter) -> dict[str, Any]:
-    """Gives what is indexed: never the original, its key or its headers, which quote people."""
+    """Gives what is indexed: never the original, its key or its headers, which quote people.
+
+    A number that no `long` holds is left out: others write to the topic too, and a batch of letters
+    that are all refused would stop the station for ever.
+    """
     source = letter.source
     known = {
         "@timestamp": timestamp(letter.failed_at),
@@ -116,7 +107,11 @@ def fields(letter: DeadLetter) -> dict[str, Any]:
         "file": source.file,
         "line": source.line,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {
+        name: value
+        for name, value in known.items()
+        if value is not None and not (isinstance(value, int) and abs(value) > LONGEST)
+    }
 
 
 def _run(settings: Settings, client: Elasticsearch, limits: Limits, stop: Event) -> None:
@@ -129,4 +124,5 @@ def _run(settings: Settings, client: Elasticsearch, limits: Limits, stop: Event)
             LettersSink(client, limits, stop),
             Unanswered(),
             stop,
+            health_dir=settings.health_dir,
         )

@@ -3,27 +3,30 @@
 Where the cluster has index lifecycle management (ILM), its policy `emotions` deletes each month's
 index; the month's end is the index's `index.lifecycle.origination_date`, whenever the index was
 made. That the policy is there is the one sign of a retention: the station asks for it before it
-makes a month, and makes none without it. Where there is no ILM, `expire` deletes the months.
+makes a month, and makes none without it. A month that a bulk request makes instead, because ILM
+deleted it a moment before, has the policy from the index template and ends a retention after it was
+made. Where there is no ILM, `expire` deletes the months.
 """
 
 import calendar
 import logging
-import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
+from indexer import families
 from indexer.client import Backoff, writing
+from indexer.documents import FAMILY
+from indexer.families import MONTH
 from stream.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 POLICY = "emotions"
-MONTHS = "emotions-v*"
-MONTH = re.compile(r"emotions-v\d+-(?!0000)(\d{4})\.(0[1-9]|1[0-2])")
-ALL = ["open", "closed"]
+COMPONENT = f"{FAMILY}@lifecycle"
+"""A component template, there while there is a policy: gives it to every month that is made."""
 NAME, ORIGIN = "index.lifecycle.name", "index.lifecycle.origination_date"
 OURS = "emostream"
 
@@ -33,6 +36,8 @@ LONGEST_MONTH = 31
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1).toordinal()
 READY_FOR = timedelta(hours=1)
+PAST_READY_FOR = timedelta(minutes=1)
+"""ILM looks every ten for what to delete."""
 ATTEMPTS = 3
 
 NO_SUCH_API = (400, 405, 410)
@@ -86,8 +91,7 @@ def prepare(
 ) -> dict[str, datetime]:
     """Makes the months that are missing with their lifecycle; says for each until when that holds.
 
-    An index that a bulk request made would have none, and a month past its time may vanish at any
-    moment: it is made again for each batch, and ILM deletes it again.
+    A month past its time is made again for a late post, and ILM deletes it again.
     """
     with writing(backoff):
         months = _retention(client)
@@ -98,13 +102,14 @@ def prepare(
                 if error.error != "resource_already_exists_exception":
                     raise
     until = min(now + READY_FOR, _next_month(now))
-    return {one: now if months and is_past(one, months, now) else until for one in indices}
+    soon = min(now + PAST_READY_FOR, until)
+    return {one: soon if months and is_past(one, months, now) else until for one in indices}
 
 
 def past(client: Elasticsearch, months: int, now: datetime) -> list[str]:
     """Names the indices of the months that ended `months` months ago or earlier."""
-    present = client.indices.get(index=MONTHS, features="aliases", expand_wildcards=ALL).body
-    return sorted(index for index in present if is_past(index, months, now))
+    present = families.months(client, families.EVERY, closed=True)
+    return [index for index in present if is_past(index, months, now)]
 
 
 def delete(client: Elasticsearch, index: str) -> None:
@@ -184,8 +189,8 @@ def _retention(client: Elasticsearch) -> int | None:
     answer = quiet.ilm.get_lifecycle(name=POLICY)
     if answer.meta.status == 403:
         logger.warning(
-            "may not look for a lifecycle policy (privilege read_ilm): new months get one only "
-            "when `python -m indexer setup` is run again"
+            "may not look for a lifecycle policy (privilege read_ilm): where there is one, new "
+            "months are kept from when they are made until `python -m indexer setup` is run again"
         )
     if answer.meta.status != 200:
         return None
@@ -195,7 +200,14 @@ def _retention(client: Elasticsearch) -> int | None:
 
 
 def _give(client: Elasticsearch) -> tuple[int, int]:
-    """Gives the policy to every month without one; counts those that have it, and others."""
+    """Gives the policy to every month without one; counts those that have it, and others.
+
+    To the template first, so that no month is made without it meanwhile.
+    """
+    if not client.cluster.exists_component_template(name=COMPONENT):
+        client.cluster.put_component_template(
+            name=COMPONENT, template={"settings": {NAME: POLICY}}, meta={"managed_by": OURS}
+        )
     given = others = 0
     for index, settings in _months(client).items():
         if settings.get(NAME) not in (None, POLICY):
@@ -211,12 +223,14 @@ def _give(client: Elasticsearch) -> tuple[int, int]:
 
 def _take_away(client: Elasticsearch) -> None:
     """Deletes the policy; a station may give it to a new month meanwhile, so it may be in use."""
+    quiet = client.options(ignore_status=404)
+    quiet.cluster.delete_component_template(name=f"{families.EVERY}@lifecycle")
     for attempt in range(ATTEMPTS):
         for index, settings in _months(client).items():
             if settings.get(NAME) == POLICY:
-                client.options(ignore_status=404).ilm.remove_policy(index=index)
+                quiet.ilm.remove_policy(index=index)
         try:
-            client.options(ignore_status=404).ilm.delete_lifecycle(name=POLICY)
+            quiet.ilm.delete_lifecycle(name=POLICY)
         except ApiError as error:
             if error.status_code != 400 or attempt + 1 == ATTEMPTS:
                 raise
@@ -227,7 +241,7 @@ def _take_away(client: Elasticsearch) -> None:
 def _months(client: Elasticsearch) -> dict[str, dict[str, str]]:
     """Gives each month's settings, flat."""
     present = client.indices.get_settings(
-        index=MONTHS, flat_settings=True, expand_wildcards=ALL
+        index=families.EVERY, flat_settings=True, expand_wildcards=["open", "closed"]
     ).body
     return {
         index: one["settings"] for index, one in sorted(present.items()) if MONTH.fullmatch(index)

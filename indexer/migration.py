@@ -77,7 +77,7 @@ def drop_old(client: Elasticsearch, bulk: Bulk, say: Say) -> None:
             f"readers do not read {FAMILY}-* yet: `python -m indexer migrate --finish` comes first"
         )
     others = [family for family in families.present(client) if family != FAMILY]
-    old = [index for family in others for index in families.months(client, family)]
+    old = [index for family in others for index in families.all_months(client, family)]
     for index in old:
         missing = list(_missing(client, bulk, index))
         if missing:

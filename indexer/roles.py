@@ -22,10 +22,10 @@ INDEXER: Descriptor = {
     "indices": [
         {"names": [POSTS], "privileges": [SEE, "create_index", "index", "delete"]},
         # A deletion is written down and never taken back.
-        {"names": [deletions.INDEX], "privileges": [SEE, "index", "read", "maintenance"]},
+        {"names": [deletions.INDEX], "privileges": [SEE, "index", "read"]},
         {"names": [letters.INDEX], "privileges": [SEE, "index"]},
-        # For `python -m indexer summary`, which begins with a refresh (`maintenance`).
-        {"names": [ALIAS], "privileges": [SEE, "read", "maintenance"]},
+        # Which family readers read; the posts themselves it may not.
+        {"names": [ALIAS], "privileges": [SEE]},
     ],
 }
 

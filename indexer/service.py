@@ -44,6 +44,7 @@ def run(settings: Settings, stop: Event) -> IndexerCounters:
                 KafkaDeadLetters(writer),
                 stop,
                 counters,
+                settings.health_dir,
             )
     logger.info("stopped: %s", counters)
     return counters

@@ -80,7 +80,7 @@ def set_up(client: Elasticsearch) -> list[str]:
         create(client, index)
         bring_up_to_date(client, index, declared(index)["template"]["mappings"])
         done.append(f"index {index}")
-    for index in deletions.months(client):
+    for index in families.months(client, FAMILY):
         bring_up_to_date(client, index, mapping())
         client.indices.put_alias(index=index, name=ALIAS)
         done.append(f"index {index}, alias {ALIAS}")
@@ -233,12 +233,14 @@ def _version(name: str) -> int:
 
 
 def _versions(client: Elasticsearch) -> dict[str, int]:
-    """Gives the version of each index's mapping; 0 where it is not ours."""
+    """Gives the version of the mapping of each of our indices; 0 where it is not ours."""
     # Of all months: the names of many would not fit into one line of HTTP (4 kB).
     wanted = [f"{PREFIX}*", *INDICES]
     present = client.indices.get_mapping(index=wanted, ignore_unavailable=True).body
     return {
-        index: _version_in(body["mappings"].get("_meta", {})) for index, body in present.items()
+        index: _version_in(body["mappings"].get("_meta", {}))
+        for index, body in present.items()
+        if index in INDICES or families.MONTH.fullmatch(index)
     }
 
 

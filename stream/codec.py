@@ -1,7 +1,7 @@
 """Bytes to records and back: the only place where a record is checked."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,6 +13,19 @@ In = TypeVar("In")
 
 MAX_RECORD = 4_000_000
 """Bytes; more is refused unread (the topics take 1 MB, so this only bounds what a file may do)."""
+
+
+def _keyed(model: type[Record]) -> set[str]:
+    """Names the fields of all records of a kind whose keys are the record's own words."""
+    own = {
+        name
+        for name, field in model.model_fields.items()
+        if any(get_origin(one) is dict for one in (field.annotation, *get_args(field.annotation)))
+    }
+    return own.union(*map(_keyed, model.__subclasses__()))
+
+
+KEYED = frozenset(_keyed(Record))
 
 _collected: TypeAdapter[Post | Deletion] = TypeAdapter(Collected)
 _classified: TypeAdapter[ClassifiedPost | Deletion] = TypeAdapter(Classified)
@@ -62,14 +75,18 @@ def _checked(validate: Callable[[Any], In], value: Any) -> In:
 def explain(error: ValidationError, *, name_unknown: bool = False) -> str:
     """Names the fields that are wrong and what is wrong with them, without their content.
 
-    A field that we do not know is named only on request: its name is the record's own words.
+    A field that we do not know is named only on request: its name is the record's own words. So is
+    a key of a field that is a `dict`, which is never named.
     """
     reasons = []
     for problem in error.errors(include_url=False, include_input=False)[:5]:
         where = problem["loc"]
         if problem["type"] == "extra_forbidden" and not name_unknown:
             where = (*where[:-1], "(a field we do not know)")
-        field = ".".join(str(part) for part in where)
+        field = ".".join(
+            "(a key)" if before in KEYED else str(part)
+            for before, part in zip(("", *where), where, strict=False)
+        )
         # These two messages quote the input; every other one states the rule alone.
         if problem["type"] == "union_tag_invalid":
             field, message = "kind", f"must be {problem['ctx']['expected_tags']}"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from stream.errors import UserError
 
-STALE_SECONDS = 90.0
-"""Above the longest wait of a loop that works: half a minute of backpressure and one batch."""
+STALE_SECONDS = 300.0
+"""After so long without a poll Kafka gives the loop's partitions away (`max.poll.interval.ms`): it
+does not work then, whatever it does. A bulk request that is refused five times takes less."""
 
 
 class Heartbeat:

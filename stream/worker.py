@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
@@ -9,7 +10,6 @@ from stream.errors import Backpressure
 from stream.health import Heartbeat
 from stream.metrics import Counters
 from stream.records import DeadLetters, Received, RecordSource, Sink, Transform, decoded
-from stream.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,9 @@ def run(
     dead_letters: DeadLetters,
     stop: Event,
     counters: Counters | None = None,
+    health_dir: Path | None = None,
 ) -> Counters:
-    """Moves batches from source to sink until asked to stop.
+    """Moves batches from source to sink until asked to stop, with a heartbeat in `health_dir`.
 
     Sink, then dead letters, then offsets: a crash repeats a batch and never loses one. Delivery
     is at least once, and every sink must bear a repeat.
@@ -36,7 +37,7 @@ def run(
         Exception: whatever is our own fault; nothing of the batch is committed then.
     """
     counters = counters or Counters(station)
-    heartbeat = Heartbeat(load_settings().health_dir, station)
+    heartbeat = Heartbeat(health_dir, station)
     while not stop.is_set():
         heartbeat.beat()
         batch = source.poll()

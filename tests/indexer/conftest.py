@@ -18,9 +18,9 @@ from tests.indexer.records import LIMITS
 def bare(stack: Stack) -> Iterator[Elasticsearch]:
     """The node without our indices and templates."""
     with connect(Settings(elasticsearch=stack.elasticsearch)) as client:
-        _empty(client)
+        empty(client)
         yield client
-        _empty(client)
+        empty(client)
 
 
 @pytest.fixture
@@ -35,7 +35,8 @@ def sink(node: Elasticsearch) -> ElasticsearchSink:
     return ElasticsearchSink(node, LIMITS, Event())
 
 
-def _empty(client: Elasticsearch) -> None:
+def empty(client: Elasticsearch) -> None:
+    """Takes everything of ours away."""
     for index in client.indices.get(index="emotions-*", expand_wildcards="all").body:
         client.indices.delete(index=index)
     quiet = client.options(ignore_status=404)

@@ -44,7 +44,8 @@ def needed(line: str, body: bytes, has: Callable[[str], bool]) -> set[Need] | No
     if line in FREE:
         return set()
     if line == "POST /_bulk":
-        return _in_bulk(body, has)
+        wanted = in_bulk(body)
+        return wanted | {("create_index", index) for _operation, index in wanted if not has(index)}
     for pattern, privilege in CLUSTER.items():
         if re.fullmatch(pattern, line):
             return {(privilege, "cluster")}
@@ -78,7 +79,8 @@ def grants(descriptor: Descriptor) -> set[Need]:
     return on_indices | {(privilege, "cluster") for privilege in descriptor["cluster"]}
 
 
-def _in_bulk(body: bytes, has: Callable[[str], bool]) -> set[Need]:
+def in_bulk(body: bytes) -> set[Need]:
+    """Gives each operation of a bulk request with the index it is on."""
     wanted = set()
     lines = iter(body.splitlines())
     for line in lines:
@@ -86,5 +88,4 @@ def _in_bulk(body: bytes, has: Callable[[str], bool]) -> set[Need]:
         wanted.add((operation, action["_index"]))
         if operation != "delete":
             next(lines)
-    missing = {index for _operation, index in wanted if not has(index)}
-    return wanted | {("create_index", index) for index in missing}
+    return wanted

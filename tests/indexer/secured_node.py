@@ -8,9 +8,10 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
@@ -18,7 +19,7 @@ from urllib.parse import unquote
 
 import urllib3
 
-from tests.indexer.grants import Descriptor, grant, needed
+from tests.indexer.grants import Descriptor, grant, in_bulk, needed
 
 Answer = tuple[int, Any]
 Caller = tuple[str, list[Descriptor]]
@@ -71,7 +72,11 @@ class SecuredNode(ThreadingHTTPServer):
         self.policies: dict[str, dict[str, Any]] = {}
         self.indices: dict[str, dict[str, str]] = {}
         """Each index with its lifecycle settings; with a node behind us only those that have."""
+        self.components: dict[str, dict[str, str]] = {}
+        """Component templates for lifecycles, with their settings."""
         self.faults: dict[str, Answer | None] = {}
+        self.before: dict[str, Callable[[], Any]] = {}
+        """What happens in the cluster, once, just before a request."""
         self.requests: list[tuple[str, str]] = []
         self.used: set[tuple[str, str, str]] = set()
         """Caller, privilege and the name it was granted on."""
@@ -125,6 +130,9 @@ class SecuredNode(ThreadingHTTPServer):
             return index in self.indices
         return self.pool.request("HEAD", f"{self.upstream}/{index}").status == 200
 
+    def ask(self, method: str, path: str) -> Any:
+        return self.pool.request(method, f"{self.upstream}{path}").json()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: SecuredNode
@@ -170,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
         server.requests.append((caller[0] if caller else "", line))
         if line in server.faults:
             return server.faults.pop(line)
+        if line in server.before:
+            server.before.pop(line)()
         if caller is None:
             return refusal(401, "security_exception", f"unable to authenticate for [{path}]")
         if not server.may(caller, line, body):
@@ -179,6 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         for table in (self._security, self._lifecycle):
             if (answer := table(line, path, content, caller)) is not None:
                 return answer
+        if line == "POST /_bulk":
+            return self._bulk(body)
         return self._forward(body) if server.upstream else self._index(line, path)
 
     def _security(self, line: str, path: str, body: Any, caller: Caller) -> Answer | None:
@@ -269,6 +281,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"operation_mode": "RUNNING"}
         if found := re.fullmatch(r"(GET|PUT|DELETE) /_ilm/policy/(.+)", line):
             return self._policy(found[1], found[2], body)
+        if found := re.fullmatch(r"(HEAD|PUT|DELETE) /_component_template/(.+@lifecycle)", line):
+            return self._component(found[1], found[2], body)
         if found := re.fullmatch(r"POST /(.+)/_ilm/remove", line):
             self.server.indices[found[1]].pop("index.lifecycle.name", None)
             return 200, {"has_failures": False, "failed_indexes": []}
@@ -289,9 +303,32 @@ class _Handler(BaseHTTPRequestHandler):
             return self._forward(b"{}") if self.server.upstream else (200, {"acknowledged": True})
         return None
 
+    def _component(self, method: str, name: str, body: Any) -> Answer:
+        components = self.server.components
+        if method == "HEAD":
+            return (200 if name in components else 404), {}
+        if method == "PUT":
+            components[name] = body["template"]["settings"]
+        else:
+            for one in [one for one in components if fnmatchcase(one, name)]:
+                del components[one]
+        return 200, {"acknowledged": True}
+
+    def _bulk(self, body: bytes) -> Answer:
+        """Lets the node do it, and gives the months that it makes what their template says."""
+        missing = {index for _do, index in in_bulk(body) if not self.server.has(index)}
+        answer = self._forward(body)
+        for index in filter(self.server.has, missing):
+            name = f"/_index_template/{index.rpartition('-')[0]}"
+            (template,) = self.server.ask("GET", name)["index_templates"]
+            for component in template["index_template"]["composed_of"]:
+                self._keep(index, self.server.components.get(component, {}))
+        return answer
+
     def _keep(self, index: str, settings: dict[str, Any]) -> None:
-        kept = self.server.indices.setdefault(index, {})
-        kept.update({name: str(value) for name, value in settings.items()})
+        if settings:
+            kept = self.server.indices.setdefault(index, {})
+            kept.update({name: str(value) for name, value in settings.items()})
 
     def _policy(self, method: str, name: str, body: Any) -> Answer:
         policies = self.server.policies

@@ -9,8 +9,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from indexer.bulk import ATTEMPTS, Bulk, IndexingError, Limits, fault, outcome, parts
-from indexer.client import LONGEST_WAIT, Backoff, connect
+from indexer.client import LONGEST_WAIT, REQUEST_SECONDS, Backoff, connect
 from stream.errors import Backpressure, UserError
+from stream.health import STALE_SECONDS
 from stream.settings import Settings
 from tests.indexer.fake_node import FakeNode, accept, cut, fake_node, items, whole
 from tests.indexer.records import LIMITS
@@ -58,6 +59,10 @@ def test_waits_double_up_to_the_longest_and_are_drawn_below_it() -> None:
     assert max(backoff.next() for _ in range(200)) > LONGEST_WAIT / 2
     backoff.reset()
     assert backoff.next() <= 1.0
+
+
+def test_a_request_refused_to_the_last_takes_no_loop_for_dead() -> None:
+    assert ATTEMPTS * REQUEST_SECONDS + (ATTEMPTS - 1) * LONGEST_WAIT < STALE_SECONDS
 
 
 UNPARSED = (

@@ -6,19 +6,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from indexer import lifecycle
+from indexer import families, lifecycle, templates
 from indexer.client import Backoff, connect
 from indexer.lifecycle import NAME, ORIGIN, POLICY, end_of, is_past
 from indexer.sink import ElasticsearchSink
 from stack import Stack
 from stream.errors import UserError
 from stream.settings import Settings
-from tests.indexer.records import classified, items
+from tests.indexer.records import LIMITS, classified, found, items
 from tests.indexer.secured_node import Key, SecuredNode, secured_node
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -170,7 +171,7 @@ def test_without_a_retention_the_policy_is_taken_away_again(
 ) -> None:
     lifecycle.set_up(client, 12)
     assert lifecycle.set_up(client, None) == ["lifecycle: posts are kept for ever"]
-    assert cluster.policies == {}
+    assert (cluster.policies, cluster.components) == ({}, {})
     assert not any(NAME in settings for settings in cluster.indices.values())
     cluster.changes()
     assert lifecycle.set_up(client, None) == ["lifecycle: posts are kept for ever"]
@@ -234,7 +235,8 @@ def test_a_month_that_is_past_comes_back_for_a_late_post_and_ends_again(
     lifecycle.set_up(client, 1)
     for _batch in range(2):
         cluster.indices.pop(MARCH)  # the policy has deleted it
-        assert lifecycle.prepare(client, Backoff(0.01), {MARCH}, NOW) == {MARCH: NOW}
+        soon = NOW + timedelta(minutes=1)
+        assert lifecycle.prepare(client, Backoff(0.01), {MARCH}, NOW) == {MARCH: soon}
         assert cluster.indices[MARCH] == {NAME: POLICY, ORIGIN: END_OF_MARCH}
 
 
@@ -258,6 +260,52 @@ def test_a_station_that_may_not_see_the_policy_says_so_and_goes_on(
     with caplog.at_level(logging.WARNING):
         assert lifecycle.prepare(own, Backoff(0.01), {MARCH}, NOW)[MARCH] > NOW
     assert "privilege read_ilm" in caplog.text
+
+
+@pytest.fixture
+def guarded(stack: Stack, bare: Elasticsearch) -> Iterator[SecuredNode]:
+    """The stack's node, with lifecycles; posts are kept for one month."""
+    with secured_node(stack.elasticsearch) as cluster:
+        with connect(administrator(cluster)) as client:
+            templates.set_up(client)
+            lifecycle.set_up(client, 1)
+        yield cluster
+
+
+@pytest.mark.stack
+def test_a_past_month_deleted_just_before_the_bulk_request_comes_back_with_the_policy(
+    guarded: SecuredNode, bare: Elasticsearch
+) -> None:
+    def delete() -> None:
+        bare.indices.delete(index=MARCH)
+        del guarded.indices[MARCH]
+
+    guarded.before["POST /_bulk"] = delete
+    with connect(administrator(guarded)) as client:
+        sink = ElasticsearchSink(client, LIMITS, Event(), now=lambda: NOW)
+        assert not sink.write(items(classified("1")))
+        assert list(found(bare, ["1"])) == ["x:1"]
+        assert guarded.indices == {MARCH: {NAME: POLICY}}
+        lifecycle.set_up(client, 1)
+        assert guarded.indices == {MARCH: {NAME: POLICY, ORIGIN: END_OF_MARCH}}
+
+
+@pytest.mark.stack
+def test_posts_of_a_past_month_ask_for_its_lifecycle_and_mapping_once_a_minute(
+    guarded: SecuredNode,
+) -> None:
+    now = NOW
+    with connect(administrator(guarded)) as client:
+        sink = ElasticsearchSink(client, LIMITS, Event(), now=lambda: now)
+        asked = []
+        for seconds in (0, 30, 61):
+            now = NOW + timedelta(seconds=seconds)
+            guarded.requests.clear()
+            assert not sink.write(items(classified(str(seconds))))
+            asked.append([line for _who, line in guarded.requests])
+    assert asked[1] == ["POST /emotions-deletions-v1/_mget", "POST /_bulk"]
+    assert f"PUT /{MARCH}" in asked[0]
+    assert asked[2] == asked[0]
 
 
 FILLED = (
@@ -290,6 +338,7 @@ def test_exactly_the_months_that_are_past_are_deleted(
         node.indices.create(index=index)
     node.indices.close(index=FILLED[0])
     before = everything(node)
+    assert families.months(node, families.EVERY, closed=True) == list(FILLED)
     past = lifecycle.past(node, 13, NOW)
     assert past == ["emotions-v1-2025.08", "emotions-v1-2025.09"]
     for index in [*past, past[0]]:  # twice: another one may have been quicker

@@ -1,11 +1,12 @@
 """Posts move to a mapping that could not be reached in place, and no reader notices."""
 
 import os
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from indexer.sink import ElasticsearchSink
 from stack import Stack
 from stream.errors import UserError
 from stream.settings import Settings
-from tests.indexer import next_version
+from tests.indexer import conftest, next_version
 from tests.indexer.records import LIMITS, NOON, classification, classified, deletion, items
 
 pytestmark = pytest.mark.stack
@@ -277,35 +278,44 @@ class CutOff(BaseException):
     """The migration dies here."""
 
 
-def kill_at(client: Any, nth: int) -> None:
-    send, requests = client.transport.perform_request, iter(range(1, nth))
+def cut_off(stack: Stack, after: int) -> int:
+    """Migrates until so many requests are answered; returns how many were."""
+    answered = 0
+    with connect(Settings(elasticsearch=stack.elasticsearch)) as client:
+        send = client.transport.perform_request
 
-    def perform_request(method: str, path: str, **options: Any) -> Any:
-        if next(requests, None) is None and (method, path) != ("DELETE", "/_pit"):
-            raise CutOff
-        return send(method, path, **options)
+        def perform_request(method: str, path: str, **options: Any) -> Any:
+            nonlocal answered
+            if answered >= after and (method, path) != ("DELETE", "/_pit"):
+                raise CutOff
+            answered += 1
+            return send(method, path, **options)
 
-    client.transport.perform_request = perform_request
+        transport: Any = client.transport
+        transport.perform_request = perform_request
+        with suppress(CutOff):
+            moved(client)
+    return answered
 
 
-def test_a_migration_may_be_cut_off_before_any_of_its_requests(
+def test_a_migration_cut_off_at_a_dozen_random_requests_is_finished_by_the_next(
     node: Elasticsearch, stack: Stack
 ) -> None:
-    past(node, classified("1"), classified("2"), classified("3", created_at=MONTHS[1]))
-    for nth in range(1, 1000, 2):
-        with connect(Settings(elasticsearch=stack.elasticsearch)) as client:
-            kill_at(client, nth)
-            try:
-                moved(client)
-            except CutOff:
-                assert seen_ids(node) == ["x:1", "x:2", "x:3"]
-            else:
-                break
-    assert nth > 20
-    assert seen_ids(node) == ["x:1", "x:2", "x:3"]
-    assert families.read(node) == OLD
-    templates.ensure(node)
-    assert not ElasticsearchSink(node, LIMITS, Event()).write(posts([4]))
+    three = [classified("1"), classified("2"), classified("3", created_at=MONTHS[1])]
+    past(node, *three)
+    requests = cut_off(stack, after=1000)
+    assert 20 < requests < 1000
+    for after in random.Random(7).sample(range(requests), 12):
+        conftest.empty(node)
+        templates.set_up(node)
+        past(node, *three)
+        cut_off(stack, after)
+        assert seen_ids(node) == ["x:1", "x:2", "x:3"], after
+        moved(node)
+        assert seen_ids(node) == ["x:1", "x:2", "x:3"], after
+        assert families.read(node) == OLD, after
+        templates.ensure(node)
+        assert not ElasticsearchSink(node, LIMITS, Event()).write(posts([4])), after
 
 
 def test_migrating_again_changes_nothing(node: Elasticsearch) -> None:
@@ -453,6 +463,10 @@ def test_a_migration_given_up_after_the_old_family_was_closed_is_undone_by_the_o
 ) -> None:
     sink.write(items(classified("1")))
     families.close(node, OLD, moved_to=NEW)
+    raced = document(classified("3", created_at=MONTHS[1]), NOON).bulk_action()
+    with pytest.raises(UserError, match="blocked"):  # had asked for the template just before
+        Bulk(node, LIMITS, Event()).send([raced])
+    assert families.months(node, OLD) == ["emotions-v1-2026.03", "emotions-v1-2026.04"]
     assert moved(node) == [
         "readers read emotions-v1-*, which is open again: start the indexers of this version"
     ]
@@ -488,6 +502,37 @@ def test_the_clusters_own_settings_come_along(node: Elasticsearch) -> None:
     moved(node)
     made = node.indices.get_settings(index="emotions-v1-2026.03", flat_settings=True)
     assert made["emotions-v1-2026.03"]["settings"]["index.refresh_interval"] == "9s"
+
+
+def test_a_month_that_somebody_closed_is_named_and_nothing_has_moved(node: Elasticsearch) -> None:
+    past(node, classified("1"), classified("2", created_at=MONTHS[1]))
+    node.indices.close(index="emotions-v0-2026.03")
+    bulk = Bulk(node, LIMITS, Event())
+    closed = r"emotions-v0-2026.03 is closed.*open it \(`POST /emotions-v0-2026.03/_open`\)"
+    for finish in (False, True):
+        with pytest.raises(UserError, match=closed):
+            moved(node, finish=finish)
+    assert families.read(node) == PAST
+    node.indices.open(index="emotions-v0-2026.03")
+    moved(node)
+    assert seen_ids(node) == ["x:1", "x:2"]
+    node.indices.close(index="emotions-v0-2026.03")
+    with pytest.raises(UserError, match=closed):
+        migration.drop_old(node, bulk, list[str]().append)
+
+
+def test_posts_that_are_all_in_closed_months_are_not_taken_for_none(node: Elasticsearch) -> None:
+    past(node, classified("1"))
+    node.indices.close(index="emotions-v0-2026.03")
+    with pytest.raises(UserError, match="is closed"):
+        moved(node)
+
+
+def test_a_copy_is_not_removed_while_the_old_month_cannot_be_read(node: Elasticsearch) -> None:
+    past(node, classified("1"))
+    node.indices.close(index="emotions-v0-2026.03")
+    with pytest.raises(UserError, match=r"emotions-v0-2026.03 cannot be read now \(index_closed"):
+        copying.present(node, "emotions-v0-2026.03", ["x:1"])
 
 
 def test_an_alias_over_two_families_is_named_and_nothing_is_copied(

@@ -14,7 +14,7 @@ import pytest
 from elastic_transport import TransportApiResponse
 from elasticsearch import BadRequestError, Elasticsearch
 
-from indexer import deletions, templates
+from indexer import deletions, families, lifecycle, templates
 from indexer.client import Backoff, connect
 from indexer.documents import FAMILY, PREFIX, document
 from indexer.sink import ElasticsearchSink
@@ -278,7 +278,7 @@ def test_an_upgrade_that_was_cut_off_is_finished_at_the_next_start(
     earlier: Elasticsearch,
 ) -> None:
     with pytest.MonkeyPatch.context() as cut_off:
-        cut_off.setattr(deletions, "months", lambda _client: [])
+        cut_off.setattr(families, "months", lambda *_: [])
         templates.set_up(earlier)
     templates.ensure(earlier)
     late = items(classified("2", labels=FULL.classification))
@@ -299,6 +299,21 @@ def test_a_clusters_own_settings_are_kept(node: Elasticsearch) -> None:
     finally:
         node.indices.delete_index_template(name="emotions-v1")
         node.cluster.delete_component_template(name="emotions-v1@custom")
+
+
+@pytest.mark.stack
+def test_the_component_that_names_the_policy_comes_and_goes_while_its_template_stands(
+    node: Elasticsearch,
+) -> None:
+    # The real node knows no lifecycle, but judges whether a component may be deleted.
+    node.cluster.put_component_template(
+        name=lifecycle.COMPONENT, template={"settings": {"index.refresh_interval": "9s"}}
+    )
+    node.indices.create(index=MARCH)
+    made = node.indices.get_settings(index=MARCH, flat_settings=True)[MARCH]["settings"]
+    assert made["index.refresh_interval"] == "9s"
+    node.cluster.delete_component_template(name="emotions-v*@lifecycle")
+    assert not node.cluster.exists_component_template(name=lifecycle.COMPONENT)
 
 
 @pytest.mark.stack

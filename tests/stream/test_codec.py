@@ -1,6 +1,7 @@
 """What is a record and what is not."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,6 +102,46 @@ def test_a_reason_never_quotes_the_record(value: bytes) -> None:
     with pytest.raises(InvalidRecord) as error:
         decode_collected(value)
     assert "secret" not in str(error.value)
+
+
+def labelled(**changes: Any) -> bytes:
+    """A classified post whose classification, or polarity, is changed."""
+    fields = {
+        "model": "tiny-1",
+        "emotions": [],
+        "probabilities": {},
+        "polarity": {"score": 0, "probabilities": {}},
+        "classified_at": NOW.isoformat(),
+    }
+    kind = {"kind": "classified_post", "post": json.loads(encode(post()))}
+    return json.dumps(kind | {"classification": fields | changes}).encode()
+
+
+LETTER = dead_letter("test", "receiving", "why", Source(file="f", line=1), b"x")
+HEADERS = json.loads(encode(LETTER)) | {"headers": {"secret words": 1}}
+BAD = {"secret words": 7}
+
+
+@pytest.mark.parametrize(
+    ("decode", "value", "field"),
+    [
+        (decode_classified, labelled(probabilities=BAD), "probabilities"),
+        (decode_classified, labelled(topic_probabilities=BAD), "topic_probabilities"),
+        (
+            decode_classified,
+            labelled(polarity={"score": 0, "probabilities": BAD}),
+            "polarity.probabilities",
+        ),
+        (decode_dead_letter, json.dumps(HEADERS).encode(), "headers"),
+    ],
+)
+def test_a_reason_never_quotes_a_key_of_the_record(
+    decode: Callable[[bytes], Any], value: bytes, field: str
+) -> None:
+    with pytest.raises(InvalidRecord, match=rf"{field}\.\(a key\): Input should be") as error:
+        decode(value)
+    assert "secret" not in str(error.value)
+    decode_classified(labelled())
 
 
 @given(st.binary(max_size=300))

@@ -4,28 +4,24 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
 import pytest
+from kafka import KafkaConsumer
 
 from stream import worker
 from stream.codec import decode_collected
 from stream.errors import Backpressure, UserError
 from stream.health import STALE_SECONDS, Heartbeat, verdict
-from stream.settings import load_settings
 from stream.testing import MemoryDeadLetters, MemorySink, MemorySource
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("EMOSTREAM_HEALTH_DIR", str(tmp_path / "alive"))
-    load_settings.cache_clear()
-    yield tmp_path / "alive"
-    load_settings.cache_clear()
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "alive"
 
 
 def check(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -50,12 +46,17 @@ def test_a_station_is_alive_from_its_first_turn_until_long_after_its_last(folder
         MemorySink(),
         MemoryDeadLetters(),
         source.stop,
+        health_dir=folder,
     )
     assert verdict(folder)[0]
     long_ago = time.time() - STALE_SECONDS - 5
     os.utime(folder / "test", (long_ago, long_ago))
     Heartbeat(folder, "another loop").beat()
-    assert verdict(folder) == (False, "test last turned 95 s ago, more than 90 s")
+    assert verdict(folder) == (False, "test last turned 305 s ago, more than 300 s")
+
+
+def test_a_loop_is_stale_only_when_kafka_too_has_given_it_up() -> None:
+    assert KafkaConsumer.DEFAULT_CONFIG["max_poll_interval_ms"] <= 1000 * STALE_SECONDS
 
 
 def test_a_station_that_waits_for_its_destination_is_alive(folder: Path) -> None:
@@ -73,6 +74,7 @@ def test_a_station_that_waits_for_its_destination_is_alive(folder: Path) -> None
         MemorySink(before=refuse),
         MemoryDeadLetters(),
         source.stop,
+        health_dir=folder,
     )
     assert verdict(folder)[0]
 
