@@ -1,1 +1,1 @@
-"""From the outside world to `posts.collected`: files now, platforms later."""
+"""From the outside world to `posts.collected`: files and platforms."""

@@ -44,7 +44,7 @@ class Line:
     """One line, or several that belong together, without the last line end."""
 
     number: int
-    """Of the first line, counted from 1."""
+    """Of the first line, counted from 1; 0 for a payload that is no line of a file."""
     data: bytes
     size: int
     """Bytes in the file; more than `data` holds where the line is longer than a record may be."""

@@ -9,7 +9,7 @@ from typing import Any
 from ingest.inputs import Input, Line
 from ingest.payloads import clean_text
 from ingest.shapes import Sight, pieces
-from ingest.sightings import Outcome, Refusal, Sighting
+from ingest.sightings import Outcome, Refusal
 from stream.dead_letters import DeadLetter, Source, Stage, dead_letter
 from stream.posts import Deletion, Post
 
@@ -43,7 +43,8 @@ def read(inputs: Sequence[Input], sight: Sight) -> Iterator[Found | DeadLetter]:
         for first in lines:
             if not first.blank:
                 for line, outcomes in pieces(source, first, chain([first], lines), sight):
-                    yield from _told(source.name, line, list(outcomes), sight(source))
+                    crawl = sight(source).origin.crawl
+                    yield from told(source.name, line, list(outcomes), crawl)
 
 
 def letter(
@@ -55,16 +56,17 @@ def letter(
         STATION,
         stage,
         reason,
-        Source(file=name, line=line.number),
+        Source(file=name, line=line.number or None),
         line.data if data is None else data,
         crawl=crawl,
     )
     return made if data is not None else made.model_copy(update={"original_size": line.size})
 
 
-def _told(
-    file: str, line: Line, outcomes: Sequence[Outcome], sighting: Sighting
+def told(
+    file: str, line: Line, outcomes: Sequence[Outcome], crawl: str
 ) -> Iterator[Found | DeadLetter]:
+    """Gives the records of a line, and a dead letter for each part of it that is none."""
     alone = len(outcomes) == 1
     for outcome in outcomes:
         if not isinstance(outcome, Refusal):
@@ -73,7 +75,6 @@ def _told(
         # A part among others is a dead letter by itself, under a name of its own.
         data = None if alone else _bytes(outcome.part)
         part = "" if alone else f"#{outcome.pointer}"
-        crawl = sighting.origin.crawl
         yield letter("receiving", outcome.reason, file, line, crawl, part, data)
 
 

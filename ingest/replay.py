@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from threading import Event
 
+from ingest.context import utc_now
 from ingest.inputs import Input, kept
 from ingest.pace import Pace
 from ingest.payloads import clean_text
@@ -53,11 +54,6 @@ class Plan:
 def new_crawl(now: datetime) -> str:
     """Names a crawl by its second and four random digits."""
     return f"{PREFIX}{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-
-
-def utc_now() -> datetime:
-    """Gives the time."""
-    return datetime.now(UTC)
 
 
 class Replay:

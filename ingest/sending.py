@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import Any, Protocol, TypeVar
 
@@ -16,7 +17,6 @@ from stream.errors import Backpressure
 from stream.health import Heartbeat
 from stream.posts import Deletion, Post
 from stream.records import Outgoing
-from stream.settings import load_settings
 from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED
 
@@ -48,10 +48,10 @@ class Destination(Protocol):
 class KafkaDestination:
     """The topics `posts.collected` and `posts.dead-letter`."""
 
-    def __init__(self, writer: KafkaWriter) -> None:
+    def __init__(self, writer: KafkaWriter, health_dir: Path | None = None) -> None:
         self._writer = writer
         self._dead_letters = KafkaDeadLetters(writer)
-        self._heartbeat = Heartbeat(load_settings().health_dir, "ingest")
+        self._heartbeat = Heartbeat(health_dir, "ingest")
 
     def write(self, records: Sequence[Post | Deletion]) -> Sequence[tuple[int, str]]:
         """Writes each record under its post's key, with its crawl in the header."""

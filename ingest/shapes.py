@@ -17,6 +17,9 @@ A JSON object, by its keys:
 | --- | --- |
 | `kind` = `post`, `deletion`; or `platform` and `native_id` | our own record |
 | `kind` = `youtube#...`; or `error` | a YouTube resource, a list of them, an error |
+| `did` and `time_us` | an event of Bluesky's Jetstream |
+| `instance`, `event` and `payload` | an event of Mastodon |
+| `id`, `content`, `visibility` and `account` | a status of Mastodon |
 | `data`; or `errors`; or `title` and `detail` | an X envelope or page, an error |
 | `id` and one of `text`, `author_id`, `created_at`, `edit_history_tweet_ids` | an X post |
 | anything else | a dead letter |
@@ -27,19 +30,30 @@ A JSON array with an object in it is a page: each item is told by itself. Others
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from ingest import own, tables, texts, x, youtube
+from ingest import bluesky, mastodon, own, tables, texts, x, youtube
 from ingest.inputs import Input, Line
 from ingest.payloads import decode, parse
 from ingest.sightings import Outcome, Refusal, Sighting
 from stream.errors import InvalidRecord
+
+
+class _Platform(Protocol):
+    """The normaliser of one platform's payloads."""
+
+    def recognises(self, payload: dict[str, Any]) -> bool: ...
+
+    def outcomes(self, payload: dict[str, Any], sighting: Sighting) -> Iterator[Outcome]: ...
+
 
 MAX_DOCUMENT = 32_000_000
 """Bytes of a JSON file that is one document, the only input held whole."""
 
 _JSON = re.compile(rb"\s*(\[\s*)?\{")
 """How a line begins that is a JSON object or an array of them."""
+
+_PLATFORMS: tuple[_Platform, ...] = (youtube, bluesky, mastodon, x)
 
 Sight = Callable[[Input], Sighting]
 """Gives what is known now of a payload of an input."""
@@ -97,10 +111,8 @@ def outcomes(payload: Any, sighting: Sighting) -> Iterator[Outcome]:
             yield own.record(payload, sighting)
         except InvalidRecord as error:
             yield Refusal(str(error))
-    elif youtube.recognises(payload):
-        yield from youtube.outcomes(payload, sighting)
-    elif x.recognises(payload):
-        yield from x.outcomes(payload, sighting)
+    elif platform := next((one for one in _PLATFORMS if one.recognises(payload)), None):
+        yield from platform.outcomes(payload, sighting)
     elif "kind" in payload:
         yield Refusal("kind: must be 'post', 'deletion' or a kind of YouTube resource")
     else:

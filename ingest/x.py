@@ -5,10 +5,12 @@ Fields: https://docs.x.com/x-api/fundamentals/data-dictionary
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import NonNegativeInt, StringConstraints
 
+from ingest import x_deletions
 from ingest.payloads import AnyModel, Payload, PlatformTime, checked, said
 from ingest.sightings import Outcome, Refusal, Sighting
 from stream.errors import InvalidRecord
@@ -17,6 +19,11 @@ from stream.posts import Author, Counts, Origin, Post, Probability
 PLATFORM = "x"
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
+
+FIRST_MILLISECOND = 1_288_834_974_657
+"""Posts' ids count milliseconds from here, in the bits above the lowest 22."""
+LONGEST_EDIT = timedelta(days=1)
+"""X lets a post be edited for an hour; more than this, and an id is not one of X's."""
 
 _RETWEET = re.compile(r"RT @\w+: ")
 _PROBLEM = re.compile(r"https://api\.(?:x|twitter)\.com/2/problems/([A-Za-z0-9_.-]{1,64})")
@@ -107,6 +114,22 @@ class _Tweet(Payload):
     entities: _Entities = _Entities()
     context_annotations: tuple[_ContextAnnotation, ...] = ()
     note_tweet: _LongText | None = None
+    edit_history_tweet_ids: tuple[Id, ...] = ()
+
+    @property
+    def first_id(self) -> str:
+        """Of the post as it was first written: an edit has an id of its own."""
+        history = self.edit_history_tweet_ids
+        return history[0] if self.id in history else self.id
+
+    @property
+    def written_at(self) -> datetime:
+        """The time of the first version, so that an edit lands in the same month's index."""
+        if self.first_id == self.id:
+            return self.created_at
+        first = id_time(self.first_id).replace(microsecond=0)
+        credible = timedelta(0) <= self.created_at - first <= LONGEST_EDIT
+        return first if credible else self.created_at
 
     @property
     def whole_text(self) -> str:
@@ -130,6 +153,17 @@ class _Rules(Payload):
     matching_rules: tuple[_Rule, ...] = ()
 
 
+def id_time(post_id: str | int) -> datetime:
+    """Gives the time that is in a post's id, to the millisecond."""
+    milliseconds = (int(post_id) >> 22) + FIRST_MILLISECOND
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+
+
+def id_at(moment: datetime) -> int:
+    """Gives the lowest id that a post of this moment can have."""
+    return max(0, int(moment.timestamp() * 1000) - FIRST_MILLISECOND) << 22
+
+
 def recognises(payload: dict[str, Any]) -> bool:
     """Says whether a JSON object comes from the X API: a tweet, an envelope, a page or an error."""
     if payload.keys() & {"data", "errors"} or payload.keys() >= {"title", "detail"}:
@@ -151,6 +185,8 @@ def outcomes(payload: dict[str, Any], sighting: Sighting) -> Iterator[Outcome]:
         for number, item in enumerate(data):
             pointer = f"/data/{number}"
             yield _outcome(item, payload, sighting, pointer)
+    elif isinstance(data, dict) and not data.keys().isdisjoint(x_deletions.EVENTS):
+        yield x_deletions.deletion(data, sighting)
     elif data is not None:
         yield _outcome(data, payload, sighting, "")
     elif "id" in payload:
@@ -174,9 +210,9 @@ def post(tweet: Any, envelope: dict[str, Any], sighting: Sighting) -> Post:
         Post,
         {
             "platform": PLATFORM,
-            "native_id": read.id,
+            "native_id": read.first_id,
             "text": said(_text(read, original)),
-            "created_at": read.created_at,
+            "created_at": read.written_at,
             "observed_at": sighting.observed_at,
             "url": f"https://x.com/{author.name or 'i/web'}/status/{read.id}",
             "author": author,

@@ -6,6 +6,7 @@ Fields: https://developers.google.com/youtube/v3/docs/commentThreads and .../doc
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import NonNegativeInt, StringConstraints
@@ -13,7 +14,7 @@ from pydantic import NonNegativeInt, StringConstraints
 from ingest.payloads import Payload, PlatformTime, checked, said
 from ingest.sightings import Outcome, Refusal, Sighting
 from stream.errors import InvalidRecord
-from stream.posts import Post
+from stream.posts import ContextAnnotation, Post
 
 PLATFORM = "youtube"
 THREAD, COMMENT = "youtube#commentThread", "youtube#comment"
@@ -68,6 +69,31 @@ class _Thread(Payload):
     replies: _Replies = _Replies()
 
 
+@dataclass(frozen=True, slots=True)
+class Video:
+    """What a crawl knows of the video that comments belong to; they say little of it themselves."""
+
+    id: str | None = None
+    title: str | None = None
+    channel: str | None = None
+    channel_title: str | None = None
+    topics: tuple[str, ...] = ()
+    """Names of Wikipedia articles, as YouTube assigns them: `Video game culture`."""
+
+    @property
+    def context(self) -> tuple[ContextAnnotation, ...]:
+        """Title, channel and topics, as annotations of each of its comments."""
+        known = [("Video", self.id, self.title), ("Channel", self.channel, self.channel_title)]
+        return tuple(
+            ContextAnnotation(domain=domain, entity_id=id_ or None, entity=entity)
+            for domain, id_, entity in [*known, *(("Topic", None, name) for name in self.topics)]
+            if entity
+        )
+
+
+UNKNOWN = Video()
+
+
 def recognises(payload: dict[str, Any]) -> bool:
     """Says whether a JSON object comes from the YouTube Data API, an error answer included."""
     kind = payload.get("kind")
@@ -76,23 +102,31 @@ def recognises(payload: dict[str, Any]) -> bool:
     )
 
 
-def outcomes(payload: dict[str, Any], sighting: Sighting) -> Iterator[Outcome]:
-    """Gives the posts of a payload, and a refusal for each part that is none."""
+def outcomes(
+    payload: dict[str, Any], sighting: Sighting, about: Video = UNKNOWN
+) -> Iterator[Outcome]:
+    """Gives the posts of a payload, and a refusal for each part that is none.
+
+    Args:
+        payload: a thread, a comment, or a list of either.
+        sighting: when and where we came by it.
+        about: the video, where the crawl knows it.
+    """
     kind = payload.get("kind")
     items = payload.get("items", [])
     if kind in LISTS and isinstance(items, list):
         for number, item in enumerate(items):
             pointer = f"/items/{number}"
             if isinstance(item, dict) and item.get("kind", LISTS[kind]) == THREAD:
-                yield from _thread(item, sighting, pointer)
+                yield from _thread(item, sighting, pointer, about)
             else:
-                yield _comment(item, sighting, pointer)
+                yield _comment(item, sighting, pointer, about)
     elif kind in LISTS:
         yield Refusal("items: must be a list")
     elif kind == THREAD:
-        yield from _thread(payload, sighting, "")
+        yield from _thread(payload, sighting, "", about)
     elif kind == COMMENT:
-        yield _comment(payload, sighting, "")
+        yield _comment(payload, sighting, "", about)
     else:
         yield Refusal(_problem(payload))
 
@@ -101,19 +135,18 @@ def post(
     comment: Any,
     sighting: Sighting,
     *,
-    video: str | None = None,
-    channel: str | None = None,
+    about: Video = UNKNOWN,
     replies: int | None = None,
 ) -> Post:
-    """Makes a post of a comment resource; its thread may know the video, channel and replies.
+    """Makes a post of a comment resource; its thread or the crawl may know the video and replies.
 
     Raises:
         InvalidRecord: naming the fields that are wrong.
     """
     read = checked(_Comment, comment)
     snippet = read.snippet
-    video = snippet.videoId or video
-    channel = snippet.channelId or channel
+    video = snippet.videoId or about.id
+    channel = snippet.channelId or about.channel
     # A reply's id is its parent's, a dot, and its own.
     parent = snippet.parentId or (read.id.partition(".")[0] if "." in read.id else None)
     text = said(_text(snippet))
@@ -139,6 +172,7 @@ def post(
             "reply_to": parent,
             "conversation": parent or read.id,
             "counts": {"likes": snippet.likeCount, "replies": replies},
+            "context": about.context,
             "origin": {
                 **sighting.origin.model_dump(),
                 "video": video or sighting.origin.video,
@@ -148,28 +182,32 @@ def post(
     )
 
 
-def _thread(payload: Any, sighting: Sighting, pointer: str) -> Iterator[Outcome]:
+def _thread(payload: Any, sighting: Sighting, pointer: str, about: Video) -> Iterator[Outcome]:
     try:
         thread = checked(_Thread, payload)
     except InvalidRecord as error:
         yield Refusal(str(error), pointer, payload)
         return
     snippet = thread.snippet
-    known = {"video": snippet.videoId, "channel": snippet.channelId}
+    about = replace(
+        about, id=snippet.videoId or about.id, channel=snippet.channelId or about.channel
+    )
     yield _comment(
         snippet.topLevelComment,
         sighting,
         f"{pointer}/snippet/topLevelComment",
-        replies=snippet.totalReplyCount,
-        **known,
+        about,
+        snippet.totalReplyCount,
     )
     for number, reply in enumerate(thread.replies.comments):
-        yield _comment(reply, sighting, f"{pointer}/replies/comments/{number}", **known)
+        yield _comment(reply, sighting, f"{pointer}/replies/comments/{number}", about)
 
 
-def _comment(comment: Any, sighting: Sighting, pointer: str, **known: Any) -> Post | Refusal:
+def _comment(
+    comment: Any, sighting: Sighting, pointer: str, about: Video, replies: int | None = None
+) -> Post | Refusal:
     try:
-        return post(comment, sighting, **known)
+        return post(comment, sighting, about=about, replies=replies)
     except InvalidRecord as error:
         return Refusal(str(error), pointer, comment)
 

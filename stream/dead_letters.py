@@ -15,7 +15,7 @@ MAX_ORIGINAL = 500_000
 
 
 class Source(Record):
-    """Where the record was found: a place on a topic, or a line of a file."""
+    """Where the record was found: a place on a topic, a line of a file, or a payload."""
 
     topic: Name | None = None
     partition: int | None = None
@@ -28,7 +28,7 @@ class Source(Record):
         """Names the place in a few characters, the same for every repeat of the record."""
         if self.topic is not None:
             return f"{self.topic}-{self.partition}-{self.offset}"
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line is not None else str(self.file)
 
 
 class DeadLetter(Record):

@@ -134,6 +134,9 @@ class Post(Identified):
     counts: Counts = Counts()
     entities: tuple[Entity, ...] = ()
     context: tuple[ContextAnnotation, ...] = ()
+    distant_labels: tuple[Word, ...] = Field(
+        (), description="from the author's hashtags, which are then no longer in the text"
+    )
     origin: Origin
 
     @model_validator(mode="after")

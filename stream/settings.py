@@ -2,7 +2,7 @@
 
 In this order, the first that has a value wins: environment variables `EMOSTREAM_*`, the file
 `emostream.toml`, the addresses that `python -m stack up` left in `.stack/stack.env`, the default.
-Every secret has a twin, `..._FILE`, that names the file which holds it.
+Every secret has a twin, `..._FILE`, that names the file which holds it: the two are one setting.
 """
 
 import os
@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -43,6 +44,28 @@ STACK_ONLY = frozenset(
     )
 )
 """Variables of `python -m stack`, which shares no code with the stations."""
+
+
+class _Below(PydanticBaseSettingsSource):
+    """A source in which a secret, as value or file, gives way to one of either in those above."""
+
+    def __call__(self) -> dict[str, Any]:
+        above = self.current_state
+        taken = {name for name in secrets() if above.get(name) or above.get(name + FILE_TWIN)}
+        own: dict[str, Any] = super().__call__()  # type: ignore[safe-super]
+        return {k: value for k, value in own.items() if k.removesuffix(FILE_TWIN) not in taken}
+
+
+class _Environment(_Below, EnvSettingsSource):
+    pass
+
+
+class _File(_Below, TomlConfigSettingsSource):
+    pass
+
+
+class _Stack(_Below, DotEnvSettingsSource):
+    pass
 
 
 class Settings(BaseSettings):
@@ -90,6 +113,36 @@ class Settings(BaseSettings):
     kibana_password_file: Path | None = Field(None, description="file that holds the password")
     kibana_ca_file: Path | None = Field(None, description="certificate authority for https")
 
+    x_bearer_token: SecretStr | None = Field(None, description="of an app in X's console")
+    x_bearer_token_file: Path | None = Field(None, description="file that holds the token")
+    x_api: str = Field("https://api.x.com", description="address of the X API v2")
+    x_dollars_per_post: float = Field(
+        0.005, ge=0, description="what X bills for one post, for the budget; see your console"
+    )
+
+    bluesky_jetstream: str = Field(
+        "wss://jetstream2.us-east.bsky.network,wss://jetstream2.us-west.bsky.network,"
+        "wss://jetstream1.us-east.bsky.network,wss://jetstream1.us-west.bsky.network",
+        description="Jetstream servers, comma-separated; the next is asked when one fails",
+    )
+    mastodon: str = Field(
+        "https://mastodon.social", description="the Mastodon instance whose public posts are read"
+    )
+    mastodon_token: SecretStr | None = Field(None, description="a user token of that instance")
+    mastodon_token_file: Path | None = Field(None, description="file that holds the token")
+
+    youtube_api_key: SecretStr | None = Field(None, description="of the YouTube Data API v3")
+    youtube_api_key_file: Path | None = Field(None, description="file that holds the key")
+    youtube_api: str = Field(
+        "https://youtube.googleapis.com", description="address of the YouTube Data API"
+    )
+    youtube_units_a_day: int = Field(10_000, ge=1, description="the project's daily quota")
+    youtube_searches_a_day: int = Field(100, ge=0, description="its bucket for searches")
+
+    state_dir: Path = Field(
+        Path(".emostream"), description="where live crawls keep how far they have read"
+    )
+
     batch_records: int = Field(2000, ge=1, description="most records a station takes at once")
     bulk_actions: int = Field(2000, ge=1, description="most actions in one bulk request")
     bulk_bytes: int = Field(5_000_000, ge=1000, description="most bytes in one bulk request")
@@ -118,9 +171,9 @@ class Settings(BaseSettings):
     def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Takes each secret from the file that its `..._file` names."""
         read = {
-            name: _read_secret(name, Path(values[name + FILE_TWIN]), values.get(name))
+            name: _read_secret(name, Path(file), values.get(name))
             for name in secrets()
-            if values.get(name + FILE_TWIN)
+            if (file := values.get(name + FILE_TWIN)) and isinstance(file, str | Path)
         }
         return values | read
 
@@ -148,6 +201,23 @@ class Settings(BaseSettings):
         _check_address(address.strip(), "kibana")
         return address.strip().rstrip("/")
 
+    @field_validator("bluesky_jetstream")
+    @classmethod
+    def _is_sockets(cls, servers: str) -> str:
+        for server in servers.split(","):
+            parts = urlsplit(server.strip())
+            if parts.scheme not in ("ws", "wss") or not parts.hostname or "@" in parts.netloc:
+                raise ValueError("must be wss://host or ws://host:port, several with commas")
+        return servers
+
+    @field_validator("mastodon", "youtube_api", "x_api")
+    @classmethod
+    def _is_instance(cls, address: str) -> str:
+        parts = urlsplit(address.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("must be https://host, without a user")
+        return address.strip().rstrip("/")
+
     @model_validator(mode="after")
     def _can_log_in(self) -> Self:
         if self.kafka_security_protocol.startswith("SASL") and not self.kafka_sasl_mechanism:
@@ -163,16 +233,16 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - part of the interface
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - part of the interface
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Orders the sources as the module says."""
         return (
             init_settings,
-            env_settings,
-            TomlConfigSettingsSource(settings_cls, settings_file()),
-            DotEnvSettingsSource(settings_cls, stack_file()),
+            _Environment(settings_cls),
+            _File(settings_cls, settings_file()),
+            _Stack(settings_cls, stack_file()),
         )
 
 

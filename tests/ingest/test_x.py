@@ -7,7 +7,7 @@ import pytest
 
 from ingest import x
 from ingest.sightings import Refusal
-from stream.posts import Author, ContextAnnotation, Counts, Entity, Origin, Post
+from stream.posts import Author, ContextAnnotation, Counts, Deletion, Entity, Origin, Post
 from tests.ingest.doubles import NOW, SIGHTING
 
 TWEET: dict[str, Any] = {
@@ -168,9 +168,52 @@ def test_a_retweet_has_the_whole_text_of_the_original_and_its_own_id() -> None:
     assert post.reply_to is None
 
 
-def test_an_edit_is_a_post_under_its_own_id() -> None:
-    edit = {**TWEET, "id": "12", "edit_history_tweet_ids": [TWEET["id"], "12"]}
-    assert one_post({"data": edit}).native_id == "12"
+def test_an_edit_replaces_the_post_that_was_first_written() -> None:
+    first, edited = TWEET["id"], str(int(TWEET["id"]) + (9 << 22))
+    post = one_post({"data": {**TWEET, "id": edited, "edit_history_tweet_ids": [first, edited]}})
+    assert post.native_id == first
+    assert post.url == f"https://x.com/i/web/status/{edited}"
+
+
+def test_an_edit_after_midnight_stays_in_the_month_of_the_first_version() -> None:
+    written = datetime(2026, 10, 31, 23, 59, 50, 123000, tzinfo=UTC)
+    first, edited = x.id_at(written), x.id_at(written) + (60_000 << 22)
+    history = {"edit_history_tweet_ids": [str(first), str(edited)], "id": str(edited)}
+    post = one_post({"data": {**TWEET, **history, "created_at": "2026-11-01T00:00:50.000Z"}})
+    assert post.created_at == datetime(2026, 10, 31, 23, 59, 50, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("history", [["12"], [], ["5", "7"]])
+def test_a_history_that_says_nothing_credible_changes_nothing(history: list[str]) -> None:
+    post = one_post({"data": {**TWEET, "id": "12", "edit_history_tweet_ids": history}})
+    assert (post.native_id, post.created_at.isoformat()) == (
+        "12",
+        "2026-11-14T12:30:00.250000+00:00",
+    )
+
+
+def test_an_id_whose_time_lies_far_before_the_edit_is_not_believed() -> None:
+    post = one_post({"data": {**TWEET, "id": "12", "edit_history_tweet_ids": ["7", "12"]}})
+    assert (post.native_id, post.created_at.day) == ("7", 14)
+
+
+@pytest.mark.parametrize("event", ["delete", "drop"])
+def test_the_compliance_streams_word_that_a_post_is_gone_is_a_deletion(event: str) -> None:
+    gone = {"event_at": "2026-11-19T08:00:00.000Z", "tweet": {"id": "12", "author_id": "7"}}
+    (deletion,) = outcomes({"data": {event: gone}})
+    assert isinstance(deletion, Deletion)
+    assert deletion.key == "x:12"
+    assert deletion.deleted_at == datetime(2026, 11, 19, 8, tzinfo=UTC)
+    assert deletion.origin == SIGHTING.origin
+
+
+def test_a_deletion_without_a_time_is_of_now_and_one_without_an_id_is_refused() -> None:
+    (deletion,) = outcomes({"data": {"delete": {"tweet": {"id": "12"}}}})
+    assert isinstance(deletion, Deletion)
+    assert deletion.deleted_at == NOW
+    assert outcomes({"data": {"delete": {"tweet": {}}}}) == [
+        Refusal("delete: tweet.id: Field required")
+    ]
 
 
 @pytest.mark.parametrize(

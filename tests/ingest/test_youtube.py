@@ -7,7 +7,7 @@ import pytest
 
 from ingest import youtube
 from ingest.sightings import Refusal
-from stream.posts import Author, Counts, Origin, Post
+from stream.posts import Author, ContextAnnotation, Counts, Origin, Post
 from tests.ingest.doubles import NOW, SIGHTING
 
 
@@ -90,6 +90,32 @@ def test_a_lone_reply_finds_its_parent_in_its_id() -> None:
     post = one_post(comment("UgzTop0000000000000.9x"))
     assert post.reply_to == "UgzTop0000000000000"
     assert post.url is None
+
+
+def test_what_the_crawl_knows_of_the_video_goes_along() -> None:
+    about = youtube.Video(
+        id="vid_42-abc",
+        title="Soup, part 1",
+        channel="UCkitchen",
+        channel_title="The Kitchen",
+        topics=("Food", "Lifestyle (sociology)"),
+    )
+    reply = comment("UgzTop0000000000000.9x")
+    posts = [*youtube.outcomes(thread(reply), SIGHTING, about)]
+    posts += youtube.outcomes(reply, SIGHTING, about)
+    assert len(posts) == 3
+    for post in posts:
+        assert isinstance(post, Post)
+        assert post.url == f"https://www.youtube.com/watch?v=vid_42-abc&lc={post.native_id}"
+        assert post.origin == Origin(
+            crawl="c1", stream="here", video="vid_42-abc", channel="UCkitchen"
+        )
+        assert post.context == (
+            ContextAnnotation(domain="Video", entity_id="vid_42-abc", entity="Soup, part 1"),
+            ContextAnnotation(domain="Channel", entity_id="UCkitchen", entity="The Kitchen"),
+            ContextAnnotation(domain="Topic", entity="Food"),
+            ContextAnnotation(domain="Topic", entity="Lifestyle (sociology)"),
+        )
 
 
 def test_a_bad_reply_does_not_cost_the_thread() -> None:

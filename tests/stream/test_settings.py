@@ -59,6 +59,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_stack(
         ("kibana = 'localhost:5601'", "kibana: .*http://host:port"),
         ("kibana = 'http://a:1,http://b:2'", "kibana: must be one address"),
         ("retention_months = 0", "retention_months"),
+        ("elasticsearch_password_file = 5", "elasticsearch_password_file: .*path"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, content: str, named: str) -> None:
@@ -187,3 +188,25 @@ def test_a_secret_and_its_file_together_are_refused(
     with pytest.raises(UserError, match=r"KIBANA_PASSWORD and .*_FILE are both set") as error:
         load_settings()
     assert "hunter" not in str(error.value)
+
+
+@pytest.mark.parametrize("twin", ["", "_FILE"])
+def test_a_secret_of_the_environment_wins_over_one_of_the_file_whichever_way_either_is_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, twin: str
+) -> None:
+    (tmp_path / "upper").write_text("upper")
+    (tmp_path / "lower").write_text("lower")
+    upper = str(tmp_path / "upper") if twin else "upper"
+    monkeypatch.setenv(f"EMOSTREAM_ELASTICSEARCH_PASSWORD{twin}", upper)
+    for line in ('elasticsearch_password_file = "lower"', 'elasticsearch_password = "lower"'):
+        (tmp_path / "emostream.toml").write_text(line)
+        password = Settings().elasticsearch_password
+        assert password is not None
+        assert password.get_secret_value() == "upper"
+    (tmp_path / "emostream.toml").write_text(
+        'elasticsearch_password = "a"\nelasticsearch_password_file = "lower"'
+    )
+    assert Settings().elasticsearch_password == password
+    monkeypatch.delenv(f"EMOSTREAM_ELASTICSEARCH_PASSWORD{twin}")
+    with pytest.raises(UserError, match="are both set"):
+        load_settings()

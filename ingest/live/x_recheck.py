@@ -1,0 +1,145 @@
+"""Posts of X looked up once more: what is gone becomes a deletion, what changed a new observation.
+
+The filtered stream says nothing of deletions, and X's terms want deleted posts gone within a day.
+Every post that is still there is billed as a read.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from collections import deque
+from collections.abc import Generator, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ingest import x
+from ingest.backoff import pauses, pauses_until
+from ingest.budget import Budget
+from ingest.context import Context
+from ingest.live.x_api import FIELDS, Api, decoded
+from ingest.live.x_refusals import Refused, Unreachable, Waits, problem_in
+from ingest.live.x_search import post_ids
+from ingest.sources import Arrival, Cursor, Gap, Pause
+from stream.errors import UserError
+
+MOST_IDS = 100
+"""X looks up so many at once."""
+GONE = ("resource-not-found", "not-authorized-for-resource")
+"""Deleted; or from an account that was suspended or made private, whose posts must go as well."""
+_ID = re.compile(r"(?:x:)?([0-9]{1,19})", re.ASCII)
+
+
+class Recheck:
+    """The posts of a list of ids, each as X has it now."""
+
+    platform = x.PLATFORM
+
+    def __init__(
+        self, api: Api, budget: Budget, context: Context, waits: Waits, file: Path, *, wait: bool
+    ) -> None:
+        self._api, self._budget, self._context, self._waits = api, budget, context, waits
+        self._file, self._wait = file, wait
+        self._followed: set[str] = set()
+        """Later versions, each looked up once."""
+
+    def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
+        """Gives deletions and posts, a hundred ids at a time; a crash repeats a hundred at most."""
+        every = self._ids()
+        name = hashlib.sha256(" ".join(every).encode()).hexdigest()[:16]
+        kept = (cursor or {}).get("recheck", {})
+        done = kept.get("done", 0) if kept.get("list") == name else 0
+        ids = deque(every[done:])
+        try:
+            while ids and not self._context.stop.is_set():
+                if self._budget.left == 0:
+                    yield from self._unaffordable()
+                    continue
+                left = self._budget.left
+                some = [ids.popleft() for _ in range(min(len(ids), MOST_IDS, left or MOST_IDS))]
+                page = yield from self._looked_up(some)
+                if page is None:
+                    return
+                yield from self._arrivals(page, some, ids)
+                done = max(0, len(every) - len(ids)) if ids else 0
+                place = {"list": name, "done": done}
+                yield Arrival(b"", cursor={**(cursor or {}), "recheck": place})
+        finally:
+            self._budget.settle()
+
+    def _arrivals(
+        self, page: dict[str, Any], asked: list[str], ids: deque[str]
+    ) -> Iterator[Arrival]:
+        """Takes an answer apart; a later version of an edited post is looked up by its own id."""
+        now = self._context.now()
+        sighting = self._context.sighting("tweets")
+        self._budget.count(post_ids(page, now))
+        data = page.get("data")
+        found = [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
+        current = [one for one in found if _newest(one) in (None, one.get("id"))]
+        later = {newest for one in found if (newest := _newest(one)) and newest != one.get("id")}
+        ids.extend(later - self._followed)
+        self._followed |= later
+        if current:
+            payload = {**page, "data": current}
+            payload.pop("errors", None)
+            posts = tuple(x.outcomes(payload, sighting))
+            yield Arrival(json.dumps(payload).encode(), posts, f"x tweets {asked[0]}")
+        for gone in _gone(page):
+            # In the compliance stream's own words, so that an archive can be replayed.
+            event = {"event_at": now.isoformat(), "tweet": {"id": gone}}
+            payload = {"data": {"delete": event}}
+            deletion = tuple(x.outcomes(payload, sighting))
+            yield Arrival(json.dumps(payload).encode(), deletion, f"x tweets {gone}")
+
+    def _looked_up(self, some: list[str]) -> Generator[Pause, None, dict[str, Any] | None]:
+        self._budget.reserve(len(some))
+        while not self._context.stop.is_set():
+            try:
+                page = decoded(self._api.get_tweets(some, **FIELDS))
+            except (Refused, Unreachable) as error:
+                wait = self._waits.after(error)
+                until = self._context.now() + timedelta(seconds=wait)
+                reason = f"{error}; looking up again at {until:%H:%M:%S} UTC"
+                yield from pauses(wait, self._context.stop, reason)
+            else:
+                self._waits.reset()
+                return page
+        return None
+
+    def _unaffordable(self) -> Iterator[Pause]:
+        if not self._wait:
+            raise self._budget.refusal()
+        until: datetime = self._budget.until
+        yield from pauses_until(until, self._context.now, self._context.stop, self._budget.spent())
+
+    def _ids(self) -> list[str]:
+        standard_input = str(self._file) == "-"
+        try:
+            text = sys.stdin.read() if standard_input else self._file.read_text("utf-8")
+        except OSError as error:
+            raise UserError(f"{self._file}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise UserError(f"{self._file}: is not text") from None
+        ids = []
+        for number, entry in enumerate(text.split(), 1):
+            known = _ID.fullmatch(entry)
+            if known is None:
+                raise UserError(f"{self._file}: entry {number}: no id of X: wanted 123 or x:123")
+            ids.append(known[1])
+        return list(dict.fromkeys(ids))
+
+
+def _newest(post: dict[str, Any]) -> str | None:
+    history = post.get("edit_history_tweet_ids")
+    newest = history[-1] if isinstance(history, list) and history else None
+    return newest if isinstance(newest, str) and _ID.fullmatch(newest) else None
+
+
+def _gone(page: dict[str, Any]) -> Iterator[str]:
+    errors = page.get("errors")
+    for error in errors if isinstance(errors, list) else ():
+        gone = error.get("resource_id") if isinstance(error, dict) else None
+        if isinstance(gone, str) and _ID.fullmatch(gone) and problem_in(error) in GONE:
+            yield gone

@@ -1,0 +1,120 @@
+"""What a day's quota of the YouTube Data API still allows: counted by method, kept over a crash.
+
+A project has 10,000 units a day for most methods, and a bucket of its own, of 100 calls, for
+`search.list`; every call costs, a refused one too; the day ends at midnight Pacific time.
+Source: https://developers.google.com/youtube/v3/determine_quota_cost
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+PACIFIC: Final = ZoneInfo("America/Los_Angeles")
+LEDGER: Final = "youtube quota"
+
+UNITS: Final = "units"
+SEARCHES: Final = "searches"
+
+COSTS: Final[Mapping[str, tuple[str, int]]] = {
+    "channels.list": (UNITS, 1),
+    "commentThreads.list": (UNITS, 1),
+    "comments.list": (UNITS, 1),
+    "playlistItems.list": (UNITS, 1),
+    "search.list": (SEARCHES, 1),
+    "videos.list": (UNITS, 1),
+}
+"""The bucket that a call of each method is paid from, and what it costs."""
+
+
+class Spent(Exception):  # noqa: N818 - what it means, not that it is an error
+    """A bucket is used up until the quota is reset."""
+
+    def __init__(self, bucket: str, until: datetime) -> None:
+        super().__init__(f"{bucket} used up until {until:%Y-%m-%d %H:%M} UTC")
+        self.bucket, self.until = bucket, until
+
+
+class Ledgers(Protocol):
+    """Where the counts are kept: `ingest.state.State`."""
+
+    def ledger(self, name: str) -> dict[str, Any]:
+        """Gives what was kept under a name; empty at first."""
+        ...
+
+    def save_ledger(self, name: str, ledger: dict[str, Any]) -> None:
+        """Keeps it; it is on the disk when this returns."""
+        ...
+
+
+class Quota:
+    """The day's buckets, and the calls that were paid from them."""
+
+    def __init__(
+        self, ledgers: Ledgers, sizes: Mapping[str, int], now: Callable[[], datetime]
+    ) -> None:
+        self.sizes = sizes
+        self._ledgers, self._now = ledgers, now
+        kept = ledgers.ledger(LEDGER)
+        self._day = date.fromisoformat(kept["day"]) if kept else date.min
+        self._calls: dict[str, int] = dict(kept.get("calls", {}))
+        self._closed: set[str] = set(kept.get("closed", ()))
+
+    def spend(self, method: str) -> None:
+        """Counts one call, before it is made: a crash can only count too much.
+
+        Raises:
+            Spent: the method's bucket does not hold it.
+        """
+        bucket, cost = COSTS[method]
+        if self.left(bucket) < cost:
+            raise Spent(bucket, self.resets_at)
+        self._calls[method] = self._calls.get(method, 0) + 1
+        self._keep()
+
+    def close(self, method: str) -> None:
+        """Takes the method's bucket as used up: the API says so, whatever we have counted.
+
+        Another program may use the same project.
+        """
+        self._turn_page()
+        self._closed.add(COSTS[method][0])
+        self._keep()
+
+    def used(self, bucket: str) -> int:
+        """Gives what our own calls have cost today."""
+        self._turn_page()
+        costs = ((COSTS[method], calls) for method, calls in self._calls.items())
+        return sum(cost * calls for (of, cost), calls in costs if of == bucket)
+
+    def left(self, bucket: str) -> int:
+        """Gives what may still be spent today."""
+        self._turn_page()
+        return 0 if bucket in self._closed else max(0, self.sizes[bucket] - self.used(bucket))
+
+    @property
+    def resets_at(self) -> datetime:
+        """The next midnight Pacific time, in UTC; days with 23 and 25 hours have theirs too."""
+        self._turn_page()
+        return datetime.combine(self._day + timedelta(days=1), time(), PACIFIC).astimezone(UTC)
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the reset."""
+        return max(0.0, (self.resets_at - self._now()).total_seconds())
+
+    def _turn_page(self) -> None:
+        today = self._now().astimezone(PACIFIC).date()
+        # A clock set back must not give a second quota for one day.
+        if today > self._day:
+            self._day, self._calls, self._closed = today, {}, set()
+
+    def _keep(self) -> None:
+        self._ledgers.save_ledger(
+            LEDGER,
+            {
+                "day": self._day.isoformat(),
+                "calls": self._calls,
+                "closed": sorted(self._closed),
+            },
+        )
