@@ -23,7 +23,7 @@ LABEL org.opencontainers.image.title="emostream" org.opencontainers.image.licens
 # Elasticsearch, Kibana and Kafka images too, so all of them can read what `secrets` makes.
 RUN groupadd --gid 1000 emostream \
     && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /tmp emostream \
-    && install --directory --owner=1000 --group=1000 --mode=0700 /secrets /keys
+    && install --directory --owner=1000 --group=1000 --mode=0700 /secrets /keys /state
 COPY --from=dependencies /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

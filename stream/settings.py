@@ -125,8 +125,9 @@ class Settings(BaseSettings):
         "wss://jetstream1.us-east.bsky.network,wss://jetstream1.us-west.bsky.network",
         description="Jetstream servers, comma-separated; the next is asked when one fails",
     )
-    mastodon: str = Field(
-        "https://mastodon.social", description="the Mastodon instance whose public posts are read"
+    mastodon: str | None = Field(
+        None,
+        description="the Mastodon instance whose public posts are read; its terms must allow it",
     )
     mastodon_token: SecretStr | None = Field(None, description="a user token of that instance")
     mastodon_token_file: Path | None = Field(None, description="file that holds the token")
@@ -212,7 +213,9 @@ class Settings(BaseSettings):
 
     @field_validator("mastodon", "youtube_api", "x_api")
     @classmethod
-    def _is_instance(cls, address: str) -> str:
+    def _is_instance(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
         parts = urlsplit(address.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("must be https://host, without a user")

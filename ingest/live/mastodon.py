@@ -253,8 +253,13 @@ def make(arguments: argparse.Namespace, settings: Settings, context: Context) ->
     """Makes the source.
 
     Raises:
-        UserError: asked to ask too often.
+        UserError: no instance is named, or asked to ask too often.
     """
+    if settings.mastodon is None:
+        raise UserError(
+            "EMOSTREAM_MASTODON is not set: name an instance whose terms allow to collect posts "
+            "(docs/compliance.md)"
+        )
     if arguments.poll is not None and not arguments.poll >= MOST_OFTEN:
         raise UserError(f"--poll: must be {MOST_OFTEN:g} seconds or more")
     token = settings.mastodon_token.get_secret_value() if settings.mastodon_token else None

@@ -23,6 +23,7 @@ Services = dict[str, Any]
 
 ONCE = {"secrets", "setup", "dashboards"}
 STATIONS = {"ingest", "classifier", "indexer"}
+CRAWLERS = {"bluesky", "mastodon", "x", "youtube"}
 SERVERS = {"kafka", "elasticsearch", "kibana"}
 BY_SETUP = {"indexer.key", "reader.key"}
 DEFAULT_PORTS = {"elasticsearch": "9200", "kibana": "5601"}
@@ -42,7 +43,9 @@ def kafka_listeners(service: dict[str, Any], variable: str) -> dict[str, tuple[s
 
 
 def test_the_services_are_the_servers_the_stations_and_what_runs_once(services: Services) -> None:
-    assert set(services) == ONCE | STATIONS | SERVERS
+    assert set(services) == ONCE | STATIONS | SERVERS | CRAWLERS
+    profiles = {name: one["profiles"] for name, one in services.items() if "profiles" in one}
+    assert profiles == {name: [name] for name in CRAWLERS}
 
 
 @pytest.mark.parametrize("name", [PLAIN, TLS])
@@ -76,7 +79,9 @@ def test_every_command_is_one_that_our_programs_take(
         parse(self, *arguments)
         raise Parsed
 
-    commands = [one for name in ONCE | STATIONS for one in python_commands(services[name])]
+    commands = [
+        one for name in ONCE | STATIONS | CRAWLERS for one in python_commands(services[name])
+    ]
     assert len(commands) >= len(ONCE | STATIONS)
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
     for module, *arguments in commands:
@@ -148,9 +153,10 @@ def test_every_file_of_the_secrets_that_is_named_is_made(
 
 
 def test_only_the_servers_and_what_sets_them_up_see_the_passwords(services: Services) -> None:
-    for name in STATIONS:
+    for name in STATIONS | CRAWLERS:
         volumes = services[name].get("volumes", [])
-        assert all(volume == "keys:/keys:ro" for volume in volumes), name
+        assert not any(volume.startswith("secrets:") for volume in volumes), name
+        assert all(one.endswith(":ro") or one == "state:/state" for one in volumes), name
     for name in SERVERS | {"dashboards"}:
         secret = [one for one in services[name].get("volumes", []) if one.startswith("secrets:")]
         assert all(one.endswith(":ro") for one in secret), name
@@ -167,15 +173,15 @@ def test_every_setting_of_ours_exists_and_has_a_value_that_is_taken(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("elastic.password", "indexer.key", "ca.crt"):
+    for name in ("elastic.password", "indexer.key", "ca.crt", "x", "youtube"):
         (tmp_path / name).write_text("x", encoding="utf-8")
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for name in ONCE | STATIONS:
+    for name in ONCE | STATIONS | CRAWLERS:
         ours = services[name].get("environment", {})
         assert set(ours) <= known, name
         with monkeypatch.context() as context:
             for variable, value in ours.items():
-                context.setenv(variable, re.sub("^/(secrets|keys)", str(tmp_path), value))
+                context.setenv(variable, re.sub("^/(secrets|keys|tokens)", str(tmp_path), value))
             settings = Settings()
         if "EMOSTREAM_KAFKA" in ours:
             assert settings.kafka == "kafka:9092"
@@ -229,7 +235,7 @@ def test_nothing_can_do_more_than_it_must(services: Services) -> None:
 
 def test_stations_can_be_scaled(services: Services) -> None:
     assert all("container_name" not in service for service in services.values())
-    assert all("ports" not in services[name] for name in ONCE | STATIONS)
+    assert all("ports" not in services[name] for name in ONCE | STATIONS | CRAWLERS)
     page = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
     assert COLLECTED.partitions == CLASSIFIED.partitions
     assert f"{COLLECTED.partitions} partitions" in page

@@ -463,8 +463,14 @@ def test_the_plan_says_what_is_read_and_how(context: Context) -> None:
 
 @pytest.mark.parametrize("seconds", ["0.5", "-1", "nan"])
 def test_polling_too_often_is_refused(context: Context, seconds: str) -> None:
+    settings = Settings(mastodon="https://one.example")
     with pytest.raises(UserError, match="--poll: must be 1 seconds or more"):
-        mastodon.make(options("--poll", seconds), Settings(), context)
+        mastodon.make(options("--poll", seconds), settings, context)
+
+
+def test_there_is_no_instance_but_the_one_that_the_user_names(context: Context) -> None:
+    with pytest.raises(UserError, match="EMOSTREAM_MASTODON is not set: name an instance"):
+        mastodon.make(options(), Settings(), context)
 
 
 @pytest.mark.parametrize("address", ["one.example", "ftp://one.example", "https://me@one.example"])
