@@ -68,7 +68,6 @@ class Archive:
         if not self._lines:
             return
         member = gzip.compress(b"\n".join(self._lines) + b"\n", mtime=0)
-        self._lines = []
         try:
             stream = self._open()
             stream.write(member)
@@ -76,6 +75,7 @@ class Archive:
             os.fsync(stream.fileno())
         except OSError as error:
             raise self._unusable(error) from None
+        self._lines = []
 
     def close(self) -> None:
         """Flushes and ends the file."""

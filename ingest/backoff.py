@@ -1,15 +1,21 @@
 """How long to wait before asking again, and waiting so that we can be stopped meanwhile."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from threading import Event
+from threading import Event, Thread
+from typing import TypeVar
 
 from ingest.sources import Pause
 
 SLICE_SECONDS = 1.0
 """A source says at least once in this time that it still waits."""
+Answer = TypeVar("Answer")
+
+
+class Stopped(Exception):  # noqa: N818 - what it means, not that it is an error
+    """We were asked to stop while we waited for an answer."""
 
 
 class Backoff:
@@ -73,6 +79,38 @@ def pauses_until(
     while (left := (moment - now()).total_seconds()) > 0 and not stop.is_set():
         yield Pause(reason)
         stop.wait(min(left, SLICE_SECONDS))
+
+
+def answered(
+    ask: Callable[[], Answer], stop: Event, *failures: type[Exception]
+) -> Generator[Pause, None, Answer]:
+    """Asks in a thread of its own, giving a Pause each second until the answer is here.
+
+    Raises:
+        Stopped: `stop` was set first; the answer is left to itself.
+        Exception: one of `failures`, if `ask` raised it.
+    """
+    answers: list[Answer] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except failures as error:
+            errors.append(error)
+
+    asking = Thread(target=run, name="request", daemon=True)
+    asking.start()
+    asking.join(SLICE_SECONDS)
+    while asking.is_alive():
+        if stop.is_set():
+            raise Stopped
+        yield Pause()
+        asking.join(SLICE_SECONDS)
+    if errors:
+        raise errors[0]
+    (answer,) = answers  # empty only if our own code failed: the thread's traceback is shown
+    return answer
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

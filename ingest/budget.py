@@ -108,6 +108,13 @@ class Budget:
         """Gives back what was reserved and not used; called when reading ends."""
         self._save(0)
 
+    def forfeit(self) -> None:
+        """Counts what is reserved as read: nobody waited for the answer, and it may be billed."""
+        unused = max(0, self._reserved)
+        self._day_posts += unused
+        self._month_posts += unused
+        self._reserved = 0
+
     @property
     def until(self) -> datetime:
         """When reading may go on after the budget is used up: the next UTC day or month."""
@@ -164,10 +171,11 @@ class Budget:
     def _turn(self) -> None:
         """Begins a new day or month when the clock has."""
         now = self._now().astimezone(UTC)
-        if (day := f"{now:%Y-%m-%d}") != self._day:
+        # A clock set back must not give a second budget for one day; as texts they are in order.
+        if (day := f"{now:%Y-%m-%d}") > self._day:
             self._day, self._day_posts, self._seen = day, 0, set()
             self._reserved = 0
-        if (month := f"{now:%Y-%m}") != self._month:
+        if (month := f"{now:%Y-%m}") > self._month:
             self._month, self._month_posts = month, 0
 
     def _block(self) -> int:

@@ -7,8 +7,8 @@ between two of them, the next run reads a little once more, and the same ids rep
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
@@ -32,7 +32,7 @@ FLUSH_SECONDS = 1.0
 RATE_SECONDS = 10.0
 """How far back the rate of the live line looks."""
 KNOWN_IDS = 1_000_000
-"""Posts after which the sender forgets which ids it has seen: memory stays flat."""
+"""Posts and deletions after which the sender forgets the ids it has seen: memory stays flat."""
 
 
 def unchanged(post: Post) -> Post:
@@ -106,6 +106,8 @@ class Crawl:
         self._stop, self._archive, self._change = stop, archive, change
         self._left, self._seconds, self._remember = limit, seconds, remember
         self._turn, self._now, self._clock = turn, now, clock
+        if archive is not None:
+            sender.before = archive.flush
         self._cursor: Cursor | None = None
         self._waiting = self._rounds = 0
         self._began = self._flushed_at = clock()
@@ -118,20 +120,14 @@ class Crawl:
             UserError: the source cannot go on; what was read until then has been sent.
             Unsent: we were asked to stop while nothing could be sent; it will be read once more.
         """
-        reading = self._source.read(self._state.cursor)
         try:
-            with ExitStack() as closing:
-                if hasattr(reading, "close"):
-                    closing.callback(reading.close)
+            with closing(self._read()) as reading:
                 for one in reading:
                     self._take(one)
                     self._turn(self)
                     if self._done():
                         break
             self._flush()
-        except UserError:
-            self._flush()
-            raise
         finally:
             self.counts.seconds = self._clock() - self._began
 
@@ -174,6 +170,17 @@ class Crawl:
         if watched.waiting:
             parts.append(watched.waiting)
         return f"{self._source.platform}: " + ", ".join(parts)
+
+    def _read(self) -> Generator[Arrival | Gap | Pause, None, None]:
+        """Gives what the source gives; where the source fails, sends what it gave before.
+
+        A failure of the archive or the destination is raised elsewhere, and not met here.
+        """
+        try:
+            yield from self._source.read(self._state.cursor)
+        except UserError:
+            self._flush()
+            raise
 
     def _take(self, one: Arrival | Gap | Pause) -> None:
         match one:
@@ -225,13 +232,11 @@ class Crawl:
     def _flush(self) -> None:
         self._flushed_at = self._clock()
         self._waiting = 0
-        if self._archive is not None:
-            self._archive.flush()
-        self._sender.flush()
+        self._sender.flush()  # after the archive
         if self._cursor is not None and self._remember:
             self._state.save(self._cursor)
         self._cursor = None
-        if self.counts.posts // KNOWN_IDS > self._rounds:
+        if (self.counts.posts + self.counts.deletions) // KNOWN_IDS > self._rounds:
             self._rounds += 1
             self._sender.new_round()
 

@@ -12,6 +12,11 @@ from zoneinfo import ZoneInfo
 
 PACIFIC: Final = ZoneInfo("America/Los_Angeles")
 LEDGER: Final = "youtube quota"
+NEAR_RESET: Final = timedelta(hours=2)
+"""So soon after midnight a quota that is used up may be that of the day before: our clock is ahead,
+or YouTube resets late."""
+NEXT_TRY: Final = timedelta(minutes=10)
+"""Then; who waits for it adds some minutes by chance."""
 
 UNITS: Final = "units"
 SEARCHES: Final = "searches"
@@ -58,7 +63,10 @@ class Quota:
         kept = ledgers.ledger(LEDGER)
         self._day = date.fromisoformat(kept["day"]) if kept else date.min
         self._calls: dict[str, int] = dict(kept.get("calls", {}))
-        self._closed: set[str] = set(kept.get("closed", ()))
+        self._closed = {
+            bucket: datetime.fromisoformat(until)
+            for bucket, until in kept.get("closed_until", {}).items()
+        }
 
     def spend(self, method: str) -> None:
         """Counts one call, before it is made: a crash can only count too much.
@@ -68,17 +76,19 @@ class Quota:
         """
         bucket, cost = COSTS[method]
         if self.left(bucket) < cost:
-            raise Spent(bucket, self.resets_at)
+            raise Spent(bucket, self._closed.get(bucket, self.resets_at))
         self._calls[method] = self._calls.get(method, 0) + 1
         self._keep()
 
     def close(self, method: str) -> None:
         """Takes the method's bucket as used up: the API says so, whatever we have counted.
 
-        Another program may use the same project.
+        Another program may use the same project. Until the reset; near the last one for a while.
         """
         self._turn_page()
-        self._closed.add(COSTS[method][0])
+        now, began = self._now(), datetime.combine(self._day, time(), PACIFIC)
+        near = now - began.astimezone(UTC) < NEAR_RESET
+        self._closed[COSTS[method][0]] = now + NEXT_TRY if near else self.resets_at
         self._keep()
 
     def used(self, bucket: str) -> int:
@@ -90,6 +100,8 @@ class Quota:
     def left(self, bucket: str) -> int:
         """Gives what may still be spent today."""
         self._turn_page()
+        if bucket in self._closed and self._now() >= self._closed[bucket]:
+            del self._closed[bucket]
         return 0 if bucket in self._closed else max(0, self.sizes[bucket] - self.used(bucket))
 
     @property
@@ -107,7 +119,7 @@ class Quota:
         today = self._now().astimezone(PACIFIC).date()
         # A clock set back must not give a second quota for one day.
         if today > self._day:
-            self._day, self._calls, self._closed = today, {}, set()
+            self._day, self._calls, self._closed = today, {}, {}
 
     def _keep(self) -> None:
         self._ledgers.save_ledger(
@@ -115,6 +127,6 @@ class Quota:
             {
                 "day": self._day.isoformat(),
                 "calls": self._calls,
-                "closed": sorted(self._closed),
+                "closed_until": {one: until.isoformat() for one, until in self._closed.items()},
             },
         )

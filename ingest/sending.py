@@ -110,6 +110,8 @@ class Sender:
         sent: Callable[[int], Any] = lambda _records: None,
     ) -> None:
         self.counts = Counts(crawl)
+        self.before: Callable[[], object] = lambda: None
+        """Called before each batch goes; the batch is kept where this raises."""
         self._destination = destination
         self._stop = stop
         self._sent = sent
@@ -130,23 +132,25 @@ class Sender:
         self._grow(len(letter.original))
 
     def flush(self) -> None:
-        """Sends what is there.
+        """Sends what is there; what was not taken is kept.
 
         Raises:
             Unsent: we were asked to stop while the destination refused everything.
         """
-        records, letters = self._records, self._letters
-        self._records, self._letters, self._bytes = [], [], 0
-        if records:
+        self.before()
+        if records := self._records:
             sending = [found.record for found in records]
             refused = dict(self._insist(lambda: self._destination.write(sending)))
-            letters = letters + [
+            self._letters += [
                 records[position].letter("sending", reason) for position, reason in refused.items()
             ]
+            self._records = []
             self._count([one for place, one in enumerate(sending) if place not in refused])
-        if letters:
+        if letters := self._letters:
             self._insist(lambda: self._destination.bury(letters))
+            self._letters = []
             self.counts.dead_letters += len(letters)
+        self._bytes = 0
 
     def new_round(self) -> None:
         """Forgets the keys seen: those of the next round are all different."""

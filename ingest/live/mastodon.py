@@ -7,13 +7,14 @@ the timeline (`min_id`) fills the gap. It tells a status's deletion once, to who
 import argparse
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ingest import filters, mastodon
-from ingest.backoff import Backoff, pauses, pauses_until
+from ingest.backoff import Backoff, Stopped, answered, pauses, pauses_until
 from ingest.context import Context
 from ingest.filters import Filter
 from ingest.live import mastodon_ids as ids
@@ -34,11 +35,12 @@ PAGES = 250
 FORGOTTEN = timedelta(hours=24)
 """Where the cursor's own status is gone, and so long after it too, the instance has forgotten."""
 OVERLAP = timedelta(seconds=60)
-"""A status that comes late from elsewhere has the id of the time it was written: after a break we
-read so much once more."""
+"""A status that comes late from elsewhere has the id of the time it was written: after a break, and
+at each poll, we read so much once more."""
 MOST_OFTEN = 1.0
 """Seconds between two requests that an instance allows without end."""
 
+Answer = TypeVar("Answer")
 Given = Iterator[Arrival | Gap | Pause]
 
 
@@ -66,6 +68,8 @@ class Mastodon:
         alone = len(wanted.hashtags) == 1 and not wanted.keywords
         self._tag = next(iter(wanted.hashtags)) if alone else None
         self._cursor: Cursor | None = None
+        self._seen: set[str] = set()
+        """Of a poll: the ids not older than OVERLAP that were given already."""
 
     def read(self, cursor: Cursor | None) -> Given:
         """Gives what the instance shows from the cursor on, for ever."""
@@ -80,6 +84,8 @@ class Mastodon:
             wait, reason = None, ""
             try:
                 yield from self._polled() if self._poll is not None else self._streamed()
+            except Stopped:
+                return
             except Busy as busy:
                 wait, reason = busy.retry_after, f"{self._instance.name}: {busy}; asking again"
             if not stop.is_set():
@@ -121,8 +127,8 @@ class Mastodon:
         yield from self._filled(OVERLAP)
         if self._context.stop.is_set():
             return
-        with self._open() as stream:
-            yield from self._filled()
+        with (yield from self._asked(self._open)) as stream:
+            yield from self._filled(last=True)
             while not self._context.stop.is_set():
                 event = stream.next(self._patience.tick)
                 if event is None:
@@ -135,14 +141,20 @@ class Mastodon:
         """Asks again and again for what is new."""
         while not self._context.stop.is_set():
             if self._cursor is None:
-                yield from self._told(self._timeline(limit=PAGE))
+                page = yield from self._asked(lambda: self._timeline(limit=PAGE))
+                yield from self._told(page)
             else:
-                yield from self._filled()
+                yield from self._filled(OVERLAP)
+                least = ids.order(ids.earlier(self._cursor["id"], OVERLAP))
+                self._seen = {one for one in self._seen if ids.order(one) >= least}
             self._backoff.reset()
             yield from pauses(self._poll or 0.0, self._context.stop)
 
-    def _filled(self, overlap: timedelta = timedelta()) -> Given:
-        """Gives the timeline from the cursor, or a little before, to its end."""
+    def _filled(self, overlap: timedelta = timedelta(), *, last: bool = False) -> Given:
+        """Gives the timeline from the cursor, or a little before, to its end.
+
+        Where that is too far, the next call reads on; after the last one the rest is a gap.
+        """
         if self._cursor is None:
             return
         asked = self._cursor["id"]
@@ -151,7 +163,7 @@ class Mastodon:
             yield from self._rest()
             if self._context.stop.is_set():
                 return
-            page = self._timeline(min_id=since, limit=PAGE)
+            page = yield from self._asked(partial(self._timeline, min_id=since, limit=PAGE))
             found = sorted((i for one in page if (i := ids.id_of(one)) is not None), key=ids.order)
             reached = next((one for one in found if ids.order(one) >= ids.order(asked)), None)
             if not known and reached is not None:
@@ -161,11 +173,12 @@ class Mastodon:
             if not found or ids.order(found[-1]) <= ids.order(since):
                 return
             since = found[-1]
-        yield Gap(
-            f"more than {PAGES * PAGE} statuses that {self._instance.name} had meanwhile",
-            ids.time_of(since),
-            self._context.now(),
-        )
+        if last:
+            yield Gap(
+                f"more than {PAGES * PAGE} statuses that {self._instance.name} had meanwhile",
+                ids.time_of(since),
+                self._context.now(),
+            )
 
     def _gap(self, asked: str, reached: str) -> Given:
         since, until = ids.time_of(asked), ids.time_of(reached)
@@ -182,7 +195,14 @@ class Mastodon:
     def _told(self, page: list[Any]) -> Given:
         """Gives the statuses of a page, which has the newest first, as the stream would."""
         for status in reversed(page):
+            if self._poll is not None and (number := ids.id_of(status)) is not None:
+                if number in self._seen:
+                    continue
+                self._seen.add(number)
             yield self._arrival("update", json.dumps(status, ensure_ascii=False))
+
+    def _asked(self, ask: Callable[[], Answer]) -> Generator[Pause, None, Answer]:
+        return (yield from answered(ask, self._context.stop, Busy, UserError))
 
     def _timeline(self, **parameters: str | int) -> list[Any]:
         feed = f"tag/{quote(self._tag, safe='')}" if self._tag else "public"

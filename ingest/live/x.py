@@ -3,10 +3,12 @@
 import argparse
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ingest import options, x
+from ingest.backoff import Stopped
 from ingest.budget import Budget, Limits
 from ingest.context import Context
 from ingest.live.x_api import Api
@@ -116,7 +118,8 @@ class X:
         """Gives what arrives; see `Stream`, `RecentSearch` and `Recheck`."""
         if self._reader is None:
             raise UserError("x: say what to read: stream, sample, search or recheck")
-        yield from self._reader.read(cursor)
+        with suppress(Stopped):
+            yield from self._reader.read(cursor)
 
     def check(self) -> Told:
         """Asks for the stream's rules and the project's use, which cost nothing."""

@@ -44,6 +44,8 @@ class Api(tweepy.StreamingClient, tweepy.Client):  # type: ignore[misc] # tweepy
     def __init__(self, token: str, base: str, now: Callable[[], datetime]) -> None:
         super().__init__(token, return_type=requests.Response)
         self._base, self._now = base.rstrip("/"), now
+        # As the session's own: else a password from a .netrc goes in the token's place.
+        self.session.auth = self._signed
 
     def request(
         self,
@@ -97,14 +99,13 @@ class Api(tweepy.StreamingClient, tweepy.Client):  # type: ignore[misc] # tweepy
         *,
         stream: bool,
     ) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.bearer_token}", "User-Agent": self.user_agent}
         try:
             response: requests.Response = self.session.request(
                 method,
                 self._base + route,
                 params=params,
                 json=json,
-                headers=headers,
+                headers={"User-Agent": self.user_agent},
                 timeout=timeout,
                 stream=stream,
                 # X's API redirects nowhere: whoever does is not X.
@@ -117,6 +118,10 @@ class Api(tweepy.StreamingClient, tweepy.Client):  # type: ignore[misc] # tweepy
             raise Unreachable(type(error).__name__) from None
         response.close()
         raise refused
+
+    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.bearer_token}"
+        return request
 
     def _wait(self, response: requests.Response) -> float | None:
         """Reads Retry-After, and x-rate-limit-reset where nothing remains; the longer counts."""

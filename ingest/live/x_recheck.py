@@ -20,7 +20,7 @@ from ingest.budget import Budget
 from ingest.context import Context
 from ingest.live.x_api import FIELDS, Api, decoded
 from ingest.live.x_refusals import Refused, Unreachable, Waits, problem_in
-from ingest.live.x_search import post_ids
+from ingest.live.x_search import paid, post_ids
 from ingest.sources import Arrival, Cursor, Gap, Pause
 from stream.errors import UserError
 
@@ -97,7 +97,7 @@ class Recheck:
         self._budget.reserve(len(some))
         while not self._context.stop.is_set():
             try:
-                page = decoded(self._api.get_tweets(some, **FIELDS))
+                page = yield from paid(lambda: self._page(some), self._budget, self._context)
             except (Refused, Unreachable) as error:
                 wait = self._waits.after(error)
                 until = self._context.now() + timedelta(seconds=wait)
@@ -107,6 +107,9 @@ class Recheck:
                 self._waits.reset()
                 return page
         return None
+
+    def _page(self, some: list[str]) -> dict[str, Any]:
+        return decoded(self._api.get_tweets(some, **FIELDS))
 
     def _unaffordable(self) -> Iterator[Pause]:
         if not self._wait:

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from ingest import x
-from ingest.backoff import pauses_until
+from ingest.backoff import Stopped, answered, pauses_until
 from ingest.budget import Budget
 from ingest.context import Context
 from ingest.live.x_api import FIELDS, Api, decoded
@@ -26,6 +26,7 @@ MARGIN = timedelta(minutes=1)
 """Clocks differ, and X refuses a start that is a second too old."""
 _ID = re.compile("[0-9]{1,19}", re.ASCII)
 SMALLEST_PAGE, LARGEST_PAGE = 10, 100
+Answer = TypeVar("Answer")
 
 
 class Spent(Exception):  # noqa: N818
@@ -67,7 +68,7 @@ class Search:
         """Why not earlier."""
         self._api, self._budget, self._context, self._waits = api, budget, context, waits
 
-    def step(self) -> Iterator[Arrival | Gap]:
+    def step(self) -> Iterator[Arrival | Gap | Pause]:
         """Asks for one page; after a failure that passes, `ready` says when to ask again.
 
         Raises:
@@ -81,11 +82,7 @@ class Search:
         yield from self._cut_off()
         self._budget.reserve(size)
         try:
-            page = decoded(
-                self._api.search_recent_tweets(
-                    self.span.query, max_results=size, **self._where(), **FIELDS
-                )
-            )
+            page = yield from paid(lambda: self._page(size), self._budget, self._context)
         except (Refused, Unreachable) as error:
             if isinstance(error, Refused) and told(error) is not None:
                 raise
@@ -96,6 +93,10 @@ class Search:
         self._waits.reset()
         self.waiting = ""
         yield self._arrival(page)
+
+    def _page(self, size: int) -> dict[str, Any]:
+        query, where = self.span.query, self._where()
+        return decoded(self._api.search_recent_tweets(query, max_results=size, **where, **FIELDS))
 
     def _where(self) -> dict[str, Any]:
         span = self.span
@@ -159,7 +160,7 @@ class Fill:
         """When the next page may be asked for."""
         return max(self._ready, self._searches[0].ready) if self._searches else self._ready
 
-    def step(self) -> Iterator[Arrival | Gap]:
+    def step(self) -> Iterator[Arrival | Gap | Pause]:
         """Asks for one page; what cannot be had is a gap."""
         search = self._searches[0]
         try:
@@ -184,6 +185,23 @@ def post_ids(payload: dict[str, Any], now: datetime) -> list[int]:
     newest = x.id_at(now + CLOCK_SKEW)
     known = (int(one) for one in ids if isinstance(one, str) and _ID.fullmatch(one))
     return [one for one in known if one < newest]
+
+
+def paid(
+    ask: Callable[[], Answer], budget: Budget, context: Context
+) -> Generator[Pause, None, Answer]:
+    """Asks for posts, as `answered` does; what was reserved counts if nobody waits for them.
+
+    Raises:
+        Refused: X answered with an error.
+        Unreachable: it did not answer.
+        Stopped: we were asked to stop.
+    """
+    try:
+        return (yield from answered(ask, context.stop, Refused, Unreachable))
+    except (Stopped, GeneratorExit):
+        budget.forfeit()
+        raise
 
 
 class RecentSearch:
@@ -222,8 +240,11 @@ class RecentSearch:
 
     def _resumed(self, kept: dict[str, Any]) -> Search:
         span = self._span
-        if kept.get("since_id"):
-            span = replace(span, since_id=kept["since_id"], start=None)
+        newest = int(kept.get("newest") or kept.get("since_id") or 0)
+        if newest:  # what X had not yet indexed then is a little older
+            first = x.id_at(x.id_time(newest) - OVERLAP)
+            first = max(first, x.id_at(span.start) - 1) if span.start else first
+            span = replace(span, since_id=str(first), start=None)
         if kept.get("token"):  # a token stands for a page of exactly this search
             start, end = kept.get("start"), kept.get("end")
             span = replace(
@@ -233,7 +254,7 @@ class RecentSearch:
                 end=moment(end) if end else None,
             )
         search = Search(self._api, self._budget, self._context, self._waits, span)
-        search.token, search.newest = kept.get("token"), int(kept.get("newest", 0))
+        search.token, search.newest = kept.get("token"), newest
         return search
 
     def _place(self, search: Search) -> dict[str, Any]:

@@ -9,17 +9,18 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from ingest import x
-from ingest.backoff import pauses, pauses_until
+from ingest.backoff import answered, pauses, pauses_until
 from ingest.budget import Budget
 from ingest.context import Context
 from ingest.live.x_api import FIELDS, Api
 from ingest.live.x_connection import QUEUED_LINES, STALL_SECONDS, Connection
 from ingest.live.x_refusals import Refused, Unreachable, Waits, problem_in, told
 from ingest.live.x_rules import Rule, active, difference
-from ingest.live.x_search import OVERLAP, Fill, Search, Span, post_ids
+from ingest.live.x_search import OVERLAP, Fill, Search, Span, paid, post_ids
 from ingest.payloads import parse
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Arrival, Cursor, Gap, Pause
@@ -96,7 +97,7 @@ class Stream:
                 yield from self._afford()
                 error: Refused | Unreachable | None = None
                 try:
-                    connection = self._connect()
+                    connection = yield from self._connect()
                 except (Refused, Unreachable) as caught:
                     error, why = caught, str(caught)
                 else:
@@ -111,7 +112,10 @@ class Stream:
         """Sees that the stream's rules are those declared."""
         while self._wanted.rules is not None and not self._context.stop.is_set():
             try:
-                change = difference(self._wanted.rules, active(self._api))
+                asked = partial(active, self._api)
+                stop = self._context.stop
+                found = yield from answered(asked, stop, Refused, Unreachable)
+                change = difference(self._wanted.rules, found)
             except (Refused, Unreachable) as error:
                 wait = self._waits.after(error)
                 yield from pauses(wait, self._context.stop, f"{error}; asking again")
@@ -137,7 +141,7 @@ class Stream:
             yield Gap("the budget was used up", since, now())
             self._newest, self._hole = x.id_at(now()), None
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> Generator[Pause, None, Connection]:
         """Opens the stream.
 
         Raises:
@@ -153,7 +157,8 @@ class Stream:
         self._budget.reserve()
         stall = self._wanted.patience.stall
         try:
-            return self._api.connect(self._wanted.route, stall, **asked, **FIELDS)
+            opening = partial(self._api.connect, self._wanted.route, stall, **asked, **FIELDS)
+            return (yield from paid(opening, self._budget, self._context))
         except Refused as error:
             if error.status == 403 and self._wanted.rules is None:
                 raise UserError(

@@ -5,9 +5,10 @@ What the API's errors mean: https://developers.google.com/youtube/v3/docs/errors
 
 import json
 import logging
+import random
 import re
 from collections.abc import Callable, Generator
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ Answer = dict[str, Any]
 TIMEOUT_SECONDS: Final = 20.0
 """No byte for so long is a stall: the connection is given up and the request made again."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 300.0
+AFTER_RESET_SECONDS: Final = (120.0, 600.0)
+"""How long after the reset we ask again, by chance: clocks differ, and others wait as we do."""
 
 QUOTA_USED_UP: Final = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 TOO_FAST: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"})
@@ -141,7 +144,8 @@ class Api:
                 if spent.bucket == SEARCHES:
                     raise
                 reason = f"the day's quota is used up, until {spent.until:%Y-%m-%d %H:%M} UTC"
-                yield from pauses_until(spent.until, self._now, self._stop, reason)
+                moment = spent.until + timedelta(seconds=random.uniform(*AFTER_RESET_SECONDS))
+                yield from pauses_until(moment, self._now, self._stop, reason)
 
     def _ask(self, method: str, parameters: dict[str, Any]) -> Generator[Pause, None, Answer]:
         """Makes one request, in a thread of its own, so that a slow answer delays nothing else."""

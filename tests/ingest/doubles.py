@@ -49,11 +49,11 @@ class MemoryDestination:
         self.letters: list[DeadLetter] = []
         self.batches: list[int] = []
         self._before, self._refuse = before, refuse
-        self._calls = 0
+        self.calls = 0
 
     def write(self, records: Sequence[Post | Deletion]) -> Sequence[tuple[int, str]]:
-        self._calls += 1
-        self._before(self._calls)
+        self.calls += 1
+        self._before(self.calls)
         self.batches.append(len(records))
         self.records.extend(record for record in records if not self._refuse(record))
         return [(n, "too large") for n, record in enumerate(records) if self._refuse(record)]

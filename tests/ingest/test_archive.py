@@ -1,5 +1,6 @@
 """Archived payloads are read back by replay, whatever happened to the file."""
 
+import errno
 import gzip
 import json
 from datetime import timedelta
@@ -154,6 +155,23 @@ def test_mending_reads_no_more_than_a_piece_at_a_time(tmp_path: Path) -> None:
     file.write_bytes(b"".join(members) + members[0][:-1])
     assert mend(file) == len(members[0]) - 1
     assert file.stat().st_size == sum(map(len, members))
+
+
+def test_what_could_not_be_written_is_kept_for_the_next_flush(
+    tmp_path: Path, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Archive(tmp_path, "x", clock.now) as archive:
+        archive.add(tweet(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(archive, "_open", full)
+            with pytest.raises(UserError, match="No space left"):
+                archive.flush()
+        archive.flush()
+        archive.flush()
+    assert ids(tmp_path) == ["1"]
 
 
 def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path, clock: SettableClock) -> None:

@@ -141,3 +141,19 @@ def test_what_is_used_is_shown_with_its_end(state: State, clock: Clock) -> None:
     day, month = one.allowances()
     assert (day.used, day.of, day.until) == (2, 5, datetime(2026, 11, 21, tzinfo=UTC))
     assert (month.used, month.of, month.until) == (2, None, datetime(2026, 12, 1, tzinfo=UTC))
+
+
+def test_a_clock_set_back_over_midnight_gives_no_second_budget(state: State, clock: Clock) -> None:
+    clock.moment = datetime(2026, 12, 1, 0, 0, 1, tzinfo=UTC)
+    one = budget(state, clock, posts_per_day=5, posts_per_month=8)
+    one.count(range(5))
+    clock.moment -= timedelta(seconds=5)
+    assert one.left == 0
+
+
+def test_what_is_forfeited_counts_as_read(state: State, clock: Clock) -> None:
+    one = budget(state, clock, posts_per_day=50)
+    one.reserve(20)
+    one.forfeit()
+    one.settle()
+    assert budget(state, clock, posts_per_day=50).left == 0

@@ -1,5 +1,6 @@
 """A crawl remembers as read only what is durable, and tells what it meets."""
 
+import errno
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from ingest import own
+from ingest.archive import Archive
 from ingest.crawl import Crawl
 from ingest.hashtags import HashtagLabels
 from ingest.sending import MAX_BATCH_RECORDS, Sender, Unsent
@@ -59,6 +61,11 @@ class Script:
 def post(number: int, text: str = "hi") -> Outcome:
     fields = {"kind": "post", "platform": "script", "native_id": str(number), "text": text}
     return own.record({**fields, "created_at": NOW.isoformat()}, SIGHTING)
+
+
+def deletion(number: int) -> Outcome:
+    fields = {"kind": "deletion", "platform": "script", "native_id": str(number)}
+    return own.record({**fields, "deleted_at": NOW.isoformat()}, SIGHTING)
 
 
 def arrival(number: int, *outcomes: Outcome, **fields: Any) -> Arrival:
@@ -333,6 +340,51 @@ def test_payloads_with_something_in_them_are_archived_before_they_are_sent(
     assert Kept.flushed_before[0] == 0
 
 
+def test_a_page_that_fills_a_batch_by_itself_is_archived_before_that_is_sent(
+    crawling: Crawling, tmp_path: Path
+) -> None:
+    archived: list[bool] = []
+
+    def look(_nth: int) -> None:
+        archived.append(any((tmp_path / "raw").iterdir()))
+
+    page = arrival(2, *(post(n) for n in range(MAX_BATCH_RECORDS + 1)))
+    with Archive(tmp_path / "raw", "script", crawling.clock.now) as archive:
+        crawling.run(Script(page), MemoryDestination(look), archive=archive)
+    assert archived == [True, True]
+
+
+def test_what_cannot_be_archived_is_neither_sent_nor_remembered(
+    crawling: Crawling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    archive = Archive(tmp_path / "raw", "script", crawling.clock.now)
+    crawling.run(Script(arrival(1)), archive=archive)
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.archive.os.fsync", full)
+        with pytest.raises(UserError, match="No space left"):
+            crawling.run(Script(arrival(2), Pause(), arrival(3)), archive=archive)
+    assert crawling.ids == []
+    assert crawling.cursor == {"after": 1}
+
+
+def test_a_destination_that_fails_is_not_asked_again_and_nothing_is_remembered(
+    crawling: Crawling,
+) -> None:
+    def refuse(nth: int) -> None:
+        if nth == 1:
+            raise UserError("the topic is not there")
+
+    destination = MemoryDestination(refuse)
+    with pytest.raises(UserError, match="topic"):
+        crawling.run(Script(arrival(1), Pause(), arrival(2)), destination)
+    assert destination.calls == 1
+    with pytest.raises(FileNotFoundError):
+        _ = crawling.cursor
+
+
 def test_posts_are_changed_before_they_are_sent(crawling: Crawling) -> None:
     labels = HashtagLabels({"happy": "joy"})
     crawling.run(Script(arrival(1, post(1, "we won #happy"))), change=labels.label)
@@ -347,3 +399,13 @@ def test_it_forgets_which_ids_it_has_seen_now_and_then(
     steps = [step for n in (1, 1, 2, 2, 1) for step in (arrival(n), Pause())]
     crawl = crawling.run(Script(*steps))
     assert (crawl.counts.posts, crawl.counts.repeated) == (5, 2)
+
+
+def test_it_forgets_deletions_too_where_there_are_no_posts(
+    crawling: Crawling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.crawl.KNOWN_IDS", 2)
+    numbers = (1, 2, 3, 4, 1, 2)
+    steps = [step for n in numbers for step in (arrival(n, deletion(n)), Pause())]
+    crawl = crawling.run(Script(*steps))
+    assert crawl.counts.deletions == len(numbers)

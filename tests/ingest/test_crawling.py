@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import crawling, live, platforms
+from ingest import live, platforms
 from ingest.__main__ import main
 from stream.cli import entry
 from stream.settings import load_settings
@@ -171,18 +171,6 @@ def test_a_signal_ends_it_cleanly_and_meanwhile_no_second_one_of_its_name_starts
     assert running.ended() == 0
     assert time.monotonic() - began < 10
     assert ": 1 posts, 0 deletions" in running.errors.read_text()
-
-
-def test_a_source_that_does_not_let_go_is_left_where_it_is(
-    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert crawling.DRAIN_SECONDS < 10
-    monkeypatch.setattr(crawling, "DRAIN_SECONDS", 0.5)
-    running = ingest.start("memory", "--posts", "1", "--hang", "--dry-run")
-    wait_for(running.has_shown)
-    os.kill(running.pid, signal.SIGTERM)
-    assert running.ended() == 1
-    assert "error: still busy 0.5 s after the request to stop" in running.errors.read_text()
 
 
 def test_a_station_that_waits_is_alive(ingest: Ingest, tmp_path: Path) -> None:

@@ -83,6 +83,26 @@ def test_it_begins_anew_at_midnight_in_california() -> None:
     assert memory.quota().left(UNITS) == 10
 
 
+@pytest.mark.parametrize("midnight", ["2026-11-21T08:00Z", "2026-07-02T07:00Z"])
+def test_used_up_soon_after_the_reset_it_is_tried_again_soon(midnight: str) -> None:
+    """Our clock is ahead, or YouTube resets late: what is used up is the day before."""
+    memory = Memory(datetime.fromisoformat(midnight))
+    memory.quota().close("videos.list")
+    quota = memory.quota()  # the end of it is kept
+    assert (quota.left(UNITS), quota.left(SEARCHES)) == (0, 2)
+    with pytest.raises(Spent) as spent:
+        quota.spend("videos.list")
+    wait = spent.value.until - memory.time
+    assert timedelta(minutes=5) < wait <= timedelta(minutes=15)
+    memory.time += wait
+    assert quota.left(UNITS) == 10
+    memory.time += timedelta(hours=2)
+    quota.close("videos.list")
+    with pytest.raises(Spent) as spent:
+        quota.spend("videos.list")
+    assert spent.value.until == quota.resets_at
+
+
 def test_a_clock_set_back_gives_no_second_quota() -> None:
     memory = Memory()
     quota = memory.quota()

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.reading import Found, read
 from ingest.sending import MAX_BATCH_RECORDS, Sender, Unsent
-from stream.errors import Backpressure
+from stream.errors import Backpressure, UserError
 from tests.ingest.doubles import MemoryDestination, given, sight
 
 
@@ -73,6 +73,23 @@ def test_asked_to_stop_while_refused_it_gives_up_and_counts_nothing_as_sent() ->
     with pytest.raises(Unsent, match="full"):
         sender.flush()
     assert sender.counts.posts == 0
+
+
+def test_what_was_not_taken_is_sent_by_the_next_flush_and_counted_once() -> None:
+    def fail(nth: int) -> None:
+        if nth == 1:
+            raise UserError("the topic is not there")
+
+    destination = MemoryDestination(fail)
+    sender = Sender(destination, "c1", Event())
+    for one in found("1", "2"):
+        sender.add(one)
+    with pytest.raises(UserError):
+        sender.flush()
+    sender.flush()
+    sender.flush()
+    assert [post.native_id for post in destination.posts] == ["1", "2"]
+    assert sender.counts.posts == 2
 
 
 def test_a_record_that_is_too_large_becomes_a_dead_letter() -> None:

@@ -41,17 +41,18 @@ def checked(pipeline: Pipeline, *flags: str) -> tuple[int, str]:
 @pytest.mark.end_to_end
 def test_after_the_demo_no_panel_is_empty(demo: Pipeline) -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
-    code, told = checked(demo)
-    while code and time.monotonic() < deadline:  # the dead letters come by a way of their own
+    rows: dict[str, int] = {}
+    # The dead letters come by a way of their own.
+    while rows.get("What could not be used, and why?", 0) < 10 and time.monotonic() < deadline:
         time.sleep(0.5)
         code, told = checked(demo)
+        rows = {
+            line[:50].strip(): int(line[50:].replace(",", ""))
+            for line in told.splitlines()
+            if re.match(r"  .*\d$", line)
+        }
     assert code == 0, told
     assert told.endswith("panels, controls and tables: none is empty\n")
-    rows = {
-        line[:50].strip(): int(line[50:].replace(",", ""))
-        for line in told.splitlines()
-        if re.match(r"  .*\d$", line)
-    }
     assert rows["What do people feel?"] >= 20
     assert rows["Is it good or bad?"] == 3
     assert rows["What do all comments say together?"] == 5

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -306,14 +308,59 @@ def test_a_gap_of_too_many_statuses_is_told_and_left(
 ) -> None:
     monkeypatch.setattr(mastodon, "PAGES", 2)
     start = here(server)
-    server.publish(texts(100))
+    server.publish(texts(200))
     found: list[Given] = []
     with reading(source(context, server), start) as given:
         while not found or not isinstance(found[-1], Gap):
             found.append(next(given))
-    assert len(found) == 81
+    assert len(found) == 161
     assert isinstance(found[-1], Gap)
     assert found[-1].reason.startswith("more than 80 statuses")
+
+
+def test_what_the_second_look_at_the_timeline_still_has_is_no_gap(
+    server: FakeMastodon, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mastodon, "PAGES", 3)
+    start = here(server)
+    missed = server.publish(texts(140))
+    with reading(source(context, server), start) as given:
+        found = [next(given) for _ in range(140)]
+    assert [type(one) for one in found] == [Arrival] * 140
+    assert len(missed) == 140
+
+
+def test_a_poll_gives_a_status_that_comes_late_and_none_twice(
+    server: FakeMastodon, context: Context
+) -> None:
+    early = server.id_now()
+    shown = server.publish(["one", "two"])
+    with reading(source(context, server, token=None, poll=10.0)) as given:
+        found = arrivals(given, 2)
+        shown += server.publish(["late"], id=early)
+        server._statuses.sort(key=lambda one: int(one["id"]))
+        found += arrivals(given, 1)
+        shown += server.publish(["three"])
+        found += arrivals(given, 1)
+    assert ids(found) == shown
+
+
+def test_a_stop_is_honoured_while_the_instance_does_not_answer(
+    server: FakeMastodon, context: Context
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        patience = Patience(answer=20.0)
+        live = Mastodon(
+            Instance(address, None, context.now, patience), Filter.of(), context, poll=10.0
+        )
+        began = time.monotonic()
+        with reading(live) as given:
+            assert isinstance(next(given), Pause)
+            context.stop.set()
+            assert list(given) == []
+    assert time.monotonic() - began < 5
+    assert server.requests == []
 
 
 def test_a_quiet_day_is_no_gap(

@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -110,6 +112,28 @@ def test_the_token_is_in_no_log_and_in_no_error(
         crawler.run()
     assert "EMOSTREAM_X_BEARER_TOKEN" in str(refused.value)
     assert TOKEN not in caplog.text + str(refused.value)
+
+
+def test_a_password_from_a_netrc_does_not_take_the_tokens_place(
+    fake: FakeX, crawler: Crawler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    crawler.until_seen(fake.publish(["day"]))
+    assert fake.asked(STREAM)[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_stop_is_honoured_while_x_does_not_answer_and_what_was_asked_for_counts(
+    fake: FakeX, crawler: Crawler
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        fake.elsewhere = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        fake.span = Span("day lang:en")
+        began = time.monotonic()
+        ran = crawler.run(lambda _ran: True)
+    assert time.monotonic() - began < 5
+    assert {one.name: one.used for one in ran.source.allowances()}["today"] == 100
 
 
 # What happens after a drop.
@@ -472,15 +496,19 @@ def test_a_search_reads_page_after_page_and_ends(fake: FakeX, crawler: Crawler) 
     assert ran.destination.posts[0].origin.query == "day lang:en"
 
 
-def test_the_next_search_asks_only_for_what_is_newer(fake: FakeX, crawler: Crawler) -> None:
+def test_the_next_search_asks_for_what_is_newer_and_may_have_been_indexed_late(
+    fake: FakeX, crawler: Crawler
+) -> None:
     fake.span = Span("day lang:en", start=NOW - timedelta(hours=1))
     ids = fake.publish(texts(3))
     crawler.run()
+    crawler.clock.wait(60)
     more = fake.publish(texts(2, "more"))
-    assert crawler.run().ids == set(more)
-    assert fake.asked(SEARCH)[-1].query["since_id"] == ids[-1]
+    assert crawler.run().ids == {*ids, *more}
+    since = id_time(fake.asked(SEARCH)[-1].query["since_id"])
+    assert since == id_time(ids[-1]) - timedelta(seconds=30)
     assert "start_time" not in fake.asked(SEARCH)[-1].query
-    assert crawler.run().ids == set()
+    assert crawler.run().ids == set(more)
     fake.span = Span("another")
     assert crawler.run().ids == {*ids, *more}
 
@@ -495,11 +523,12 @@ def test_a_search_that_broke_off_goes_on_at_its_page(fake: FakeX, crawler: Crawl
 
     with pytest.raises(UserError):
         crawler.run(refuse, destination=(first := crawler.destination))
+    crawler.clock.wait(60)
     late = fake.publish(["late"])
     second = crawler.run()
     assert {post.native_id for post in first.posts} == set(ids[150:])
     assert second.ids == set(ids[:150])
-    assert crawler.run().ids == set(late)
+    assert crawler.run().ids == {*ids, *late}
 
 
 def test_a_search_of_more_than_a_week_says_what_it_cannot_have(

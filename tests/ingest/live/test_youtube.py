@@ -528,6 +528,28 @@ def test_the_api_says_that_the_quota_is_used_up_and_is_believed(
     assert len(refused) == 4  # three pages, and the one that was refused
 
 
+def test_it_wakes_some_minutes_after_midnight_and_a_late_reset_costs_no_day(
+    youtube: FakeYouTube, crawler: Crawler, clock: Hurried
+) -> None:
+    clock.pace = 60
+    youtube.quota = 2
+    youtube.page = 2
+    ids = youtube.publish(texts(6))
+    youtube.options = ("--video", VIDEO, "--once")
+    asked: list[datetime] = []
+
+    def refill(ran: Ran) -> bool:
+        if len(youtube.asked("commentThreads.list")) > 2 + len(asked):
+            asked.append(clock.now())
+        if clock.now() >= MIDNIGHT + timedelta(minutes=12):
+            youtube.quota = 100
+        return False
+
+    assert crawler.run(refill).ids == set(ids)
+    assert MIDNIGHT + timedelta(minutes=2) <= asked[0] <= MIDNIGHT + timedelta(minutes=12)
+    assert clock.now() < MIDNIGHT + timedelta(hours=1)
+
+
 def test_the_looks_are_spread_so_that_the_quota_lasts_until_the_reset(
     youtube: FakeYouTube, crawler: Crawler, clock: Hurried
 ) -> None:
