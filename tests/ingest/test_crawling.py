@@ -8,11 +8,13 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from ingest import live, platforms
+from ingest import crawling, live, platforms
 from ingest.__main__ import main
 from stream.cli import entry
 from stream.settings import load_settings
@@ -30,11 +32,11 @@ class Ingest:
             "EMOSTREAM_STATE_DIR": str(folder / "state"),
             "EMOSTREAM_HEALTH_DIR": str(folder / "health"),
         }
-        self.starts = 0
+        self.started: list[Running] = []
 
     def start(self, *arguments: str | Path) -> "Running":
-        self.starts += 1
-        running = Running(self.folder, self.starts)
+        running = Running(self.folder, len(self.started))
+        self.started.append(running)
         running.pid = os.fork()
         if not running.pid:
             self._be_the_command(running, [str(one) for one in arguments])
@@ -81,10 +83,19 @@ class Running:
     def has_shown(self) -> bool:
         return self.out.exists() and self.out.read_bytes().endswith(b"\n")
 
+    def has_said(self, words: str) -> bool:
+        return self.errors.exists() and words in self.errors.read_text()
+
 
 @pytest.fixture
-def ingest(tmp_path: Path) -> Ingest:
-    return Ingest(tmp_path)
+def ingest(tmp_path: Path) -> Iterator[Ingest]:
+    ingest = Ingest(tmp_path)
+    yield ingest
+    for running in ingest.started:  # of a test that failed: nothing may outlive it
+        with suppress(ChildProcessError):
+            if os.waitpid(running.pid, os.WNOHANG) == (0, 0):
+                os.kill(running.pid, signal.SIGKILL)
+                running.ended()
 
 
 def test_a_dry_run_prints_records_says_its_plan_and_moves_nothing_but_the_budget(
@@ -171,6 +182,18 @@ def test_a_signal_ends_it_cleanly_and_meanwhile_no_second_one_of_its_name_starts
     assert running.ended() == 0
     assert time.monotonic() - began < 10
     assert ": 1 posts, 0 deletions" in running.errors.read_text()
+
+
+def test_a_source_that_does_not_let_go_is_left_where_it_is(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert crawling.DRAIN_SECONDS < 10
+    monkeypatch.setattr(crawling, "DRAIN_SECONDS", 0.5)
+    running = ingest.start("memory", "--posts", "1", "--hang", "--dry-run")
+    wait_for(lambda: running.has_said("hangs"))
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.ended() == 1
+    assert "error: still busy 0.5 s after the request to stop" in running.errors.read_text()
 
 
 def test_a_station_that_waits_is_alive(ingest: Ingest, tmp_path: Path) -> None:

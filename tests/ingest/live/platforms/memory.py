@@ -1,6 +1,7 @@
 """The platform in memory as a module of `ingest/live/` would be: for tests of the command."""
 
 import argparse
+import sys
 from dataclasses import replace
 from threading import Event
 
@@ -47,4 +48,5 @@ class Deaf(Event):
     """Lets nobody be stopped, and a wait last for ever."""
 
     def wait(self, timeout: float | None = None) -> bool:
+        print("hangs", file=sys.stderr, flush=True)
         return super().wait(3600)
