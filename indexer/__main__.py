@@ -16,9 +16,9 @@ from indexer import (
     templates,
 )
 from indexer.bulk import Bulk
-from indexer.client import asking, connect
 from indexer.sink import limits
 from stream import cli
+from stream.elastic import asking, connect
 from stream.settings import load_settings
 
 

@@ -19,11 +19,11 @@ from elasticsearch import ConnectionError as NoConnection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from indexer import deletions, queries
-from indexer.client import RETRIABLE, Backoff
 from indexer.documents import version_of
 from stream.broker import read_to_end
 from stream.codec import decode_collected, decode_dead_letter, explain
 from stream.dead_letters import DeadLetter
+from stream.elastic import RETRIABLE, Backoff
 from stream.errors import Backpressure, InvalidRecord, UserError
 from stream.posts import Deletion
 from stream.records import Received

@@ -13,7 +13,7 @@ from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
-from indexer.client import Backoff, writing
+from stream.elastic import Backoff, writing
 from stream.errors import Backpressure, UserError
 
 logger = logging.getLogger(__name__)

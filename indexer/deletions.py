@@ -13,8 +13,8 @@ from elasticsearch import Elasticsearch
 
 from indexer import families
 from indexer.bulk import Bulk, Outcome
-from indexer.client import Backoff, writing
 from indexer.documents import FAMILY, timestamp
+from stream.elastic import Backoff, writing
 from stream.errors import Backpressure, UserError
 from stream.posts import Deletion
 

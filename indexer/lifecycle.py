@@ -17,9 +17,9 @@ from typing import Any
 from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
 from indexer import families
-from indexer.client import Backoff, writing
 from indexer.documents import FAMILY
 from indexer.families import MONTH
+from stream.elastic import Backoff, writing
 from stream.errors import UserError
 
 logger = logging.getLogger(__name__)

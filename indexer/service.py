@@ -4,11 +4,11 @@ import logging
 from threading import Event
 
 from indexer import letters, templates
-from indexer.client import asking, connect, shown
 from indexer.sink import ElasticsearchSink, IndexerCounters, limits
 from stream import worker
 from stream.broker import KafkaSource, KafkaWriter, create_topics
 from stream.codec import decode_classified
+from stream.elastic import asking, connect, shown
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters
 from stream.topics import CLASSIFIED

@@ -18,8 +18,8 @@ from typing import Any
 from elasticsearch import ApiError, AuthorizationException, BadRequestError, Elasticsearch
 
 from indexer import deletions, families, letters
-from indexer.client import Backoff, writing
 from indexer.documents import ALIAS, FAMILY, PREFIX
+from stream.elastic import Backoff, writing
 from stream.errors import UserError
 
 FOLDER = Path(__file__).with_name("index_templates")

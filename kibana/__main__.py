@@ -4,13 +4,13 @@ import argparse
 import json
 from pathlib import Path
 
-from indexer.client import asking, connect
 from kibana import asking as panels
 from kibana import building, checks, importing
 from kibana.intervals import interval_for
 from kibana.reading import read
 from kibana.server import Kibana
 from stream import cli
+from stream.elastic import asking, connect
 from stream.errors import UserError
 from stream.settings import load_settings
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from classifier.predictor import Predictor
-from indexer.client import connect
 from indexer.queries import all_documents, refresh
+from stream.elastic import connect
 from stream.settings import Settings
 from tests.end_to_end.conftest import ROOT, Pipeline
 

@@ -7,9 +7,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from indexer import templates
-from indexer.client import connect
 from indexer.sink import ElasticsearchSink
 from stack import Stack
+from stream.elastic import connect
 from stream.settings import Settings
 from tests.indexer.records import LIMITS
 

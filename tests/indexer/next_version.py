@@ -63,8 +63,8 @@ def become_next_version(folder: Path) -> None:
 def post(ids: Sequence[str]) -> None:
     """Writes posts as the next version's station does."""
     from indexer import templates
-    from indexer.client import connect
     from indexer.sink import ElasticsearchSink
+    from stream.elastic import connect
     from stream.settings import load_settings
     from tests.indexer.records import LIMITS, classified, items
 

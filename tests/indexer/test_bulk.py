@@ -9,7 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from indexer.bulk import ATTEMPTS, Bulk, IndexingError, Limits, fault, outcome, parts
-from indexer.client import LONGEST_WAIT, REQUEST_SECONDS, Backoff, connect
+from stream.elastic import LONGEST_WAIT, REQUEST_SECONDS, Backoff, connect
 from stream.errors import Backpressure, UserError
 from stream.health import STALE_SECONDS
 from stream.settings import Settings

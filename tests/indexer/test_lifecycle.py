@@ -13,10 +13,10 @@ from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from indexer import families, lifecycle, templates
-from indexer.client import Backoff, connect
 from indexer.lifecycle import NAME, ORIGIN, POLICY, end_of, is_past
 from indexer.sink import ElasticsearchSink
 from stack import Stack
+from stream.elastic import Backoff, connect
 from stream.errors import UserError
 from stream.settings import Settings
 from tests.indexer.records import LIMITS, classified, found, items

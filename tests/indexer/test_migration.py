@@ -18,10 +18,10 @@ from elasticsearch import Elasticsearch
 
 from indexer import copying, deletions, families, migration, templates
 from indexer.bulk import Bulk
-from indexer.client import connect
 from indexer.documents import document
 from indexer.sink import ElasticsearchSink
 from stack import Stack
+from stream.elastic import connect
 from stream.errors import UserError
 from stream.settings import Settings
 from tests.indexer import conftest, next_version

@@ -17,12 +17,12 @@ from elasticsearch import AuthorizationException, Elasticsearch
 from pydantic import SecretStr
 
 from indexer import letters, lifecycle, queries, roles, security, service
-from indexer.client import asking, connect
 from indexer.sink import ElasticsearchSink
 from stack import Stack, certificates, secrets
 from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
 from stream.dead_letters import Source, dead_letter
+from stream.elastic import asking, connect
 from stream.errors import UserError
 from stream.posts import ClassifiedPost, Deletion
 from stream.records import Outgoing

@@ -10,12 +10,12 @@ from elasticsearch import Elasticsearch
 
 from indexer import deletions, queries
 from indexer.bulk import Bulk, IndexingError
-from indexer.client import connect
 from indexer.documents import document
 from indexer.sink import ElasticsearchSink
 from stack import Stack
 from stream import worker
 from stream.codec import decode_classified, encode
+from stream.elastic import connect
 from stream.errors import UserError
 from stream.posts import Counts
 from stream.records import Item, Rejected

@@ -15,10 +15,10 @@ from elastic_transport import TransportApiResponse
 from elasticsearch import BadRequestError, Elasticsearch
 
 from indexer import deletions, families, lifecycle, templates
-from indexer.client import Backoff, connect
 from indexer.documents import FAMILY, PREFIX, document
 from indexer.sink import ElasticsearchSink
 from stack import Stack
+from stream.elastic import Backoff, connect
 from stream.errors import UserError
 from stream.faces import COLOURS, FACES
 from stream.settings import Settings

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from indexer.client import connect
 from kibana.asking import ask
 from kibana.reading import read
 from stack import Stack
+from stream.elastic import connect
 from stream.settings import Settings
 from tests.end_to_end.conftest import DEADLINE_SECONDS, ROOT, Pipeline
 from tests.kibana.edited import File

@@ -6,8 +6,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from indexer import templates
-from indexer.client import connect
 from stack import Stack
+from stream.elastic import connect
 from stream.settings import Settings
 from tests.queries.recorder import Recorder, recording
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from indexer.client import asking, connect, shown
+from stream.elastic import asking, connect, shown
 from stream.errors import Backpressure, UserError
 from stream.settings import Settings
 from tests.indexer.fake_node import fake_node
