@@ -8,12 +8,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ingest import crawling, options, shapes
+from ingest import crawling, dead_letters, options, shapes
 from ingest.context import utc_now
+from ingest.counters import serving
 from ingest.inputs import find
 from ingest.replay import Plan, Replay, new_crawl
 from ingest.results import destination, tell
 from ingest.sending import Sender, Unsent
+from stream import logs
 from stream.cli import entry, set_up_logs, stop_on_signals
 
 REPLAY = """\
@@ -50,6 +52,7 @@ def main() -> int:
     )
     _add_replay_options(command)
     command.set_defaults(run=_replay)
+    dead_letters.add_command(commands)
     crawling.add_commands(commands, sys.argv[1:])
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
@@ -58,7 +61,12 @@ def main() -> int:
 
 def _add_replay_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("paths", nargs="+", metavar="PATH", help="a file, a folder (not its folders), or - (stdin)")
+    add(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a file, a folder (not its folders), s3://BUCKET/PREFIX, or - (stdin)",
+    )
     add("--rate", type=options.rate, default=0.0, metavar="N", help="posts a second (0: no limit)")
     add("--loop", action="store_true", help="begin again at the end, until stopped")
     add("--shift-to-now", action="store_true", help="move all times so that the newest post is now")
@@ -77,7 +85,7 @@ def _add_replay_options(command: argparse.ArgumentParser) -> None:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    set_up_logs()
+    set_up_logs("ingest")
     report: Path | None = arguments.report
     options.check_report(report)
     stop = stop_on_signals()
@@ -90,6 +98,7 @@ def _replay(arguments: argparse.Namespace) -> int:
             if source.again:
                 shapes.check(source)
         sender = Sender(destination(arguments.dry_run, closing), crawl, stop, bar.update)
+        closing.enter_context(serving(sender, dry_run=arguments.dry_run))
         plan = Plan(
             inputs,
             crawl,
@@ -104,7 +113,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         try:
             Replay(plan, sender, stop).run()
         except Unsent as error:
-            print(f"error: stopped before the last batch was sent: {error}", file=sys.stderr)
+            logs.say_error(f"stopped before the last batch was sent: {error}")
             return 1
         finally:
             bar.close()

@@ -36,20 +36,33 @@ class Archive:
         now: Callable[[], datetime],
         max_bytes: int = MAX_BYTES,
         max_age: timedelta = MAX_AGE,
+        mark: str = "",
+        ended: Callable[[Path], object] = lambda _file: None,
     ) -> None:
         """Makes the folder if need be, and mends the file that a crash cut off.
+
+        Args:
+            folder: where the files go.
+            name: of the crawl; what the files' names begin with.
+            now: the time.
+            max_bytes: from which a new file begins.
+            max_age: after which a new file begins.
+            mark: what the files' names end with.
+            ended: called with each file that gets nothing more.
 
         Raises:
             UserError: the folder cannot be used.
         """
         self._folder, self._name, self._now = folder, name, now
         self._max_bytes, self._max_age = max_bytes, max_age
+        self._mark, self._ended = mark, ended
+        self._file: Path | None = None
         self._stream: IO[bytes] | None = None
         self._began = now()
         self._lines: list[bytes] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for file in self._files()[-1:]:
+            for file in files(folder, name)[-1:]:
                 mend(file)
         except OSError as error:
             raise self._unusable(error) from None
@@ -65,6 +78,7 @@ class Archive:
         Raises:
             UserError: it cannot be written.
         """
+        self._end_if_due()
         if not self._lines:
             return
         member = gzip.compress(b"\n".join(self._lines) + b"\n", mtime=0)
@@ -80,9 +94,7 @@ class Archive:
     def close(self) -> None:
         """Flushes and ends the file."""
         self.flush()
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        self._end()
 
     def __enter__(self) -> Self:
         return self
@@ -95,17 +107,25 @@ class Archive:
     ) -> None:
         self.close()
 
-    def _open(self) -> IO[bytes]:
-        """Gives the file to write to, a new one where the last is full or old."""
-        now = self._now()
+    def _end_if_due(self) -> None:
+        """Ends a file that is full or old."""
         if self._stream is not None and (
-            self._stream.tell() >= self._max_bytes or now - self._began >= self._max_age
+            self._stream.tell() >= self._max_bytes or self._now() - self._began >= self._max_age
         ):
+            self._end()
+
+    def _end(self) -> None:
+        if self._stream is not None and self._file is not None:
             self._stream.close()
             self._stream = None
+            self._ended(self._file)
+
+    def _open(self) -> IO[bytes]:
+        """Gives the file to write to, a new one where there is none."""
         if self._stream is None:
-            self._began = now
-            self._stream = self._new(f"{self._name}-{now:%Y%m%dT%H%M%SZ}").open("xb")
+            self._began = now = self._now()
+            self._file = self._new(f"{self._name}-{now:%Y%m%dT%H%M%SZ}{self._mark}")
+            self._stream = self._file.open("xb")
         return self._stream
 
     def _new(self, stem: str) -> Path:
@@ -115,13 +135,15 @@ class Archive:
             file = self._folder / f"{stem}-{more:03d}{ENDING}"
         return file
 
-    def _files(self) -> list[Path]:
-        # The name is checked (ingest/state.py): nothing in it means anything to glob.
-        stamp = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
-        return sorted(self._folder.glob(f"{self._name}-{stamp}*{ENDING}"))
-
     def _unusable(self, error: OSError) -> UserError:
         return UserError(f"{self._folder}: cannot be archived to: {error.strerror or error}")
+
+
+def files(folder: Path, name: str) -> list[Path]:
+    """Gives the files of a crawl, the oldest first."""
+    # The name is checked (ingest/state.py): nothing in it means anything to glob.
+    stamp = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
+    return sorted(folder.glob(f"{name}-{stamp}*{ENDING}"))
 
 
 def mend(file: Path) -> int:

@@ -1,6 +1,7 @@
 """How long to wait before asking again, and waiting so that we can be stopped meanwhile."""
 
 import random
+import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,11 +12,20 @@ from ingest.sources import Pause
 
 SLICE_SECONDS = 1.0
 """A source says at least once in this time that it still waits."""
+ANSWER_SECONDS = 60.0
+"""For a whole answer, whatever trickles in meanwhile."""
 Answer = TypeVar("Answer")
 
 
-class Stopped(Exception):  # noqa: N818 - what it means, not that it is an error
+class Stopped(Exception):
     """We were asked to stop while we waited for an answer."""
+
+
+class TooLate(Exception):
+    """An answer did not come in time."""
+
+    def __init__(self) -> None:
+        super().__init__("no answer in time")
 
 
 class Backoff:
@@ -82,35 +92,49 @@ def pauses_until(
 
 
 def answered(
-    ask: Callable[[], Answer], stop: Event, *failures: type[Exception]
+    ask: Callable[[], Answer],
+    stop: Event,
+    within: float | None = None,
+    every: float = SLICE_SECONDS,
 ) -> Generator[Pause, None, Answer]:
     """Asks in a thread of its own, giving a Pause each second until the answer is here.
 
+    What `ask` raises is raised here.
+
+    Args:
+        ask: waits for one answer, however long.
+        stop: ends the wait.
+        within: seconds, 60 if not given. A client's time-outs begin anew with each byte, not this.
+        every: seconds from one Pause to the next.
+
     Raises:
         Stopped: `stop` was set first; the answer is left to itself.
-        Exception: one of `failures`, if `ask` raised it.
+        TooLate: no answer in so many seconds; it is left to itself.
     """
     answers: list[Answer] = []
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
             answers.append(ask())
-        except failures as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by who asked
             errors.append(error)
 
+    within = ANSWER_SECONDS if within is None else within
+    until = time.monotonic() + within
     asking = Thread(target=run, name="request", daemon=True)
     asking.start()
-    asking.join(SLICE_SECONDS)
+    asking.join(min(every, within))
     while asking.is_alive():
         if stop.is_set():
             raise Stopped
+        if time.monotonic() >= until:
+            raise TooLate
         yield Pause()
-        asking.join(SLICE_SECONDS)
+        asking.join(every)
     if errors:
         raise errors[0]
-    (answer,) = answers  # empty only if our own code failed: the thread's traceback is shown
-    return answer
+    return answers[0]
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -1,4 +1,4 @@
-"""Events of Bluesky's Jetstream, as its v1 wire has them, to posts and deletions.
+"""Events of Bluesky's Jetstream, as its v1 wire has them, to posts and deletions of both kinds.
 
 Wire: https://github.com/bluesky-social/jetstream; fields of a post: the lexicon
 https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json
@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 from ingest.payloads import Payload, checked, moment
 from ingest.sightings import Outcome, Refusal, Sighting
 from stream.errors import InvalidRecord
-from stream.posts import FIRST_POST, Deletion, Post
+from stream.posts import FIRST_POST, AuthorDeletion, Deletion, Post
 
 PLATFORM = "bluesky"
 POSTS = "app.bsky.feed.post"
@@ -52,11 +52,10 @@ class Event(Payload):
         return _EPOCH + timedelta(microseconds=self.time_us)
 
     @property
-    def gone(self) -> str | None:
-        """Says what became of an account whose posts are no longer shown, or None."""
-        if self.kind != "account" or self.account.active:
-            return None
-        return self.account.status if self.account.status in GONE else None
+    def gone(self) -> bool:
+        """Whether the posts of an account are no longer shown from now on."""
+        account = self.account
+        return self.kind == "account" and not account.active and account.status in GONE
 
 
 class _Commit(Payload):
@@ -89,13 +88,14 @@ def event(payload: Any) -> Event:
 
 
 def outcomes(payload: dict[str, Any], sighting: Sighting) -> Iterator[Outcome]:
-    """Gives the post or the deletion of an event; nothing for events that are neither.
+    """Gives the post or the deletion of an event, which may be an account's; nothing for others.
 
     A post without words (a picture alone) says nothing, and is none.
     """
     try:
         read = event(payload)
-        if read.kind == "commit" and (found := _of_commit(read, sighting)) is not None:
+        found = _of_commit(read, sighting) if read.kind == "commit" else _of_account(read, sighting)
+        if found is not None:
             yield found
     except InvalidRecord as error:
         yield Refusal(str(error))
@@ -112,6 +112,20 @@ def created_at(stated: Any, seen: datetime) -> datetime:
     except ValueError:
         return seen
     return time if FIRST_POST <= time < seen else seen
+
+
+def _of_account(read: Event, sighting: Sighting) -> AuthorDeletion | None:
+    if not read.gone:
+        return None
+    return checked(
+        AuthorDeletion,
+        {
+            "platform": PLATFORM,
+            "author_id": read.did,
+            "deleted_at": read.time,
+            "origin": sighting.origin,
+        },
+    )
 
 
 def _of_commit(read: Event, sighting: Sighting) -> Post | Deletion | None:
@@ -195,11 +209,11 @@ def _marked(text: str, index: Any) -> str:
 
 def _card(embed: Any) -> Iterator[str]:
     """Gives the link of a preview, which need not be in the text."""
-    if isinstance(embed, dict):
-        external = embed.get("external")
+    media = embed.get("media") if isinstance(embed, dict) else None
+    for one in _dicts([embed, media]):
+        external = one.get("external")
         if isinstance(external, dict):
             yield from _strings([external.get("uri")])
-        yield from _card(embed.get("media"))
 
 
 def _dicts(values: Any) -> Iterator[dict[str, Any]]:

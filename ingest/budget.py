@@ -2,16 +2,19 @@
 
 A post is billed when the platform delivers it, whatever becomes of it here. So posts are counted
 before they are used, and reserved on the disk in blocks before they are counted: a crash can only
-leave too many counted, by less than a block. Days and months are those of UTC, as X bills.
+leave too many counted, by less than a block. Crawls with one token reserve from one ledger, so that
+they keep within the limits together. Days and months are those of UTC, as X bills.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated
 
+from pydantic import BaseModel, Field, StringConstraints
+
+from ingest.ledger import Kept, Ledger, checked
 from ingest.sources import Allowance
-from ingest.state import State
 from stream.errors import UserError
 
 BLOCK = 100
@@ -19,6 +22,18 @@ BLOCK = 100
 REMEMBERED_IDS = 200_000
 """Posts of one day of which a repeat is recognised; beyond that each sight counts."""
 LEDGER = "budget"
+"""What a crawl's own state called it, before crawls shared a ledger."""
+
+_Posts = Annotated[int, Field(strict=True, ge=0, lt=10**12)]
+
+
+class _Counts(BaseModel):
+    """What the ledger holds."""
+
+    day: Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")] = ""
+    day_posts: _Posts = 0
+    month: Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2})?$")] = ""
+    month_posts: _Posts = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,11 @@ class Limits:
         """The most posts in a month."""
         return self._lower(self.posts_per_month, self.dollars_per_month)
 
+    @property
+    def most(self) -> int | None:
+        """The most posts that can ever be read without a pause."""
+        return min((one for one in (self.day, self.month) if one is not None), default=None)
+
     def _lower(self, posts: int | None, dollars: float | None) -> int | None:
         if dollars is None or self.dollars_per_post == 0:
             return posts
@@ -50,45 +70,49 @@ class Limits:
 
 
 class Budget:
-    """Counts the posts of one crawl by UTC day and month, and says when it is enough.
+    """Counts the posts of one token by UTC day and month, and says when it is enough.
 
     A post read twice in one UTC day is billed once, so it is counted once, as far as this process
     remembers: after a start its memory is empty and the repeat counts again, never too little.
     """
 
-    def __init__(self, limits: Limits, state: State, now: Callable[[], datetime]) -> None:
+    def __init__(self, limits: Limits, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self.limits = limits
-        self._state, self._now = state, now
-        kept = state.ledger(LEDGER)
-        self._day, self._day_posts = kept.get("day", ""), kept.get("day_posts", 0)
-        self._month, self._month_posts = kept.get("month", ""), kept.get("month_posts", 0)
-        self._reserved = 0
+        self._ledger, self._now = ledger, now
+        self._kept: Kept = ledger.read(_checked)
+        """As last seen; what we have reserved is counted in it."""
+        self._reserved = self._taken = 0
+        self._today = ""
         self._seen: set[int] = set()
         self._turn()
 
     @property
     def left(self) -> int | None:
-        """Posts that may still be read now; None without a limit."""
+        """Posts that may still be read now; None without a limit.
+
+        What another crawl has used meanwhile is known after the next `reserve`.
+        """
         self._turn()
         rests = [
-            limit - used
+            limit - used + self._reserved
             for limit, used in (
-                (self.limits.day, self._day_posts),
-                (self.limits.month, self._month_posts),
+                (self.limits.day, self._kept["day_posts"]),
+                (self.limits.month, self._kept["month_posts"]),
             )
             if limit is not None
         ]
         return max(0, min(rests)) if rests else None
 
-    def reserve(self, posts: int = 1) -> None:
-        """Puts at least so many on the disk as read, before they are asked for.
+    def reserve(self, posts: int = 1) -> int:
+        """Puts so many on the disk as read, before they are asked for; gives how many it may be.
 
         Raises:
-            UserError: the state cannot be written.
+            UserError: the ledger cannot be written.
         """
         self._turn()
         if self._reserved < posts:
-            self._save(max(posts, self._block()))
+            self._claim(max(posts, BLOCK))
+        return max(0, min(posts, self._reserved))
 
     def count(self, ids: Iterable[int]) -> None:
         """Counts the posts that came, each once a day."""
@@ -98,38 +122,48 @@ class Budget:
                 continue
             if len(self._seen) < REMEMBERED_IDS:
                 self._seen.add(number)
-            self._day_posts += 1
-            self._month_posts += 1
             self._reserved -= 1
             if self._reserved <= 0:
-                self._save(self._block())
+                self._claim(BLOCK)
 
     def settle(self) -> None:
         """Gives back what was reserved and not used; called when reading ends."""
-        self._save(0)
+        self._turn()
+        if self._reserved:
+            self._claim(0)
 
-    def forfeit(self) -> None:
-        """Counts what is reserved as read: nobody waited for the answer, and it may be billed."""
-        unused = max(0, self._reserved)
-        self._day_posts += unused
-        self._month_posts += unused
-        self._reserved = 0
+    def take(self, posts: int) -> int:
+        """Reserves so many for one request that is under way beside others; gives how many.
+
+        What nobody gives back counts as read: nobody waited for the answer, and it may be billed.
+        """
+        taken = self.reserve(posts)
+        self._reserved -= taken
+        self._taken += taken
+        return taken
+
+    def give_back(self, posts: int) -> None:
+        """Takes back what `take` gave: the request is answered, and `count` counts what came."""
+        self._turn()
+        posts = min(posts, self._taken)  # none of it where a day has ended meanwhile
+        self._taken -= posts
+        self._reserved += posts
 
     @property
     def until(self) -> datetime:
         """When reading may go on after the budget is used up: the next UTC day or month."""
         today = self._now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         month = self.limits.month
-        if month is not None and self._month_posts >= month:
+        if month is not None and self._posts("month") >= month:
             return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
         return today + timedelta(days=1)
 
     def spent(self) -> str:
         """Says which limit is reached and when reading may go on."""
         month = self.limits.month
-        which, posts = ("day", self._day_posts)
-        if month is not None and self._month_posts >= month:
-            which, posts = ("month", self._month_posts)
+        which, posts = ("day", self._posts("day"))
+        if month is not None and self._posts("month") >= month:
+            which, posts = ("month", self._posts("month"))
         return (
             f"the budget of this {which} is used up ({posts} posts, {self.money(posts)}); "
             f"it goes on at {self.until:%Y-%m-%d %H:%M} UTC"
@@ -147,8 +181,8 @@ class Budget:
         """Says what reading may cost at most, and what is counted so far."""
         self._turn()
         return [
-            self._covers("today", self._day_posts, self.limits.day),
-            self._covers("this month", self._month_posts, self.limits.month),
+            self._covers("today", self._posts("day"), self.limits.day),
+            self._covers("this month", self._posts("month"), self.limits.month),
         ]
 
     def allowances(self) -> list[Allowance]:
@@ -158,8 +192,8 @@ class Budget:
         month = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
         tomorrow = day + timedelta(days=1)
         return [
-            Allowance("today", self._day_posts, self.limits.day, "posts", tomorrow),
-            Allowance("this month", self._month_posts, self.limits.month, "posts", month),
+            Allowance("today", self._posts("day"), self.limits.day, "posts", tomorrow),
+            Allowance("this month", self._posts("month"), self.limits.month, "posts", month),
         ]
 
     def _covers(self, when: str, used: int, limit: int | None) -> str:
@@ -168,26 +202,53 @@ class Budget:
             return f"{when}: no limit on posts; {counted}"
         return f"{when}: at most {limit:,} posts ({self.money(limit)}); {counted}"
 
+    def _posts(self, period: str) -> int:
+        """Gives what was read, without what is only reserved."""
+        return int(self._kept[f"{period}_posts"]) - self._reserved
+
     def _turn(self) -> None:
         """Begins a new day or month when the clock has."""
         now = self._now().astimezone(UTC)
         # A clock set back must not give a second budget for one day; as texts they are in order.
-        if (day := f"{now:%Y-%m-%d}") > self._day:
-            self._day, self._day_posts, self._seen = day, 0, set()
-            self._reserved = 0
-        if (month := f"{now:%Y-%m}") > self._month:
-            self._month, self._month_posts = month, 0
+        if (day := f"{now:%Y-%m-%d}") > self._today:
+            self._today, self._seen, self._reserved, self._taken = day, set(), 0, 0
+        new = {"day": day, "day_posts": 0, "month": f"{now:%Y-%m}", "month_posts": 0}
+        self._kept = _later(self._kept, new)
 
-    def _block(self) -> int:
-        left = self.left
-        return BLOCK if left is None else min(BLOCK, left)
+    def _claim(self, posts: int) -> None:
+        """Reserves so many instead of what is reserved now, or as many as are left."""
 
-    def _save(self, reserved: int) -> None:
-        ledger: dict[str, Any] = {
-            "day": self._day,
-            "day_posts": self._day_posts + reserved,
-            "month": self._month,
-            "month_posts": self._month_posts + reserved,
-        }
-        self._state.save_ledger(LEDGER, ledger)
-        self._reserved = reserved
+        def claimed(kept: Kept) -> Kept:
+            self._kept = _checked(kept)
+            self._turn()
+            left, before = self.left, self._reserved
+            self._reserved = posts if left is None else min(posts, left)
+            more = self._reserved - before
+            counts = {name: self._kept[name] + more for name in ("day_posts", "month_posts")}
+            return {**self._kept, **counts}
+
+        self._kept = self._ledger.change(claimed)
+
+
+def added(kept: Kept, own: Kept) -> Kept:
+    """Adds to a ledger what a crawl had counted for itself."""
+    kept, own = _checked(kept), _checked(own)
+    both = _later(kept, own)
+    for period in ("day", "month"):
+        if kept.get(period) == own.get(period):
+            posts = f"{period}_posts"
+            both[posts] = kept.get(posts, 0) + own.get(posts, 0)
+    return both
+
+
+def _checked(kept: Kept) -> Kept:
+    return checked(_Counts, kept)
+
+
+def _later(one: Kept, other: Kept) -> Kept:
+    """Takes day and month each from where they are later; from the first if they are the same."""
+    later: Kept = {}
+    for period in ("day", "month"):
+        of = other if other.get(period, "") > one.get(period, "") else one
+        later |= {period: of.get(period, ""), f"{period}_posts": of.get(f"{period}_posts", 0)}
+    return later

@@ -102,6 +102,8 @@ class Crawl:
         """
         self.watched = Watched()
         self.counts = sender.counts
+        self.platform = source.platform
+        self.allowances = source.allowances
         self._source, self._sender, self._state = source, sender, state
         self._stop, self._archive, self._change = stop, archive, change
         self._left, self._seconds, self._remember = limit, seconds, remember

@@ -1,18 +1,20 @@
 """`python -m ingest SOURCE` and `python -m ingest check SOURCE`."""
 
 import argparse
-import os
 import secrets
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
+from typing import TypeVar
 
 from ingest import options, platforms
 from ingest.archive import Archive
+from ingest.backoff import Stopped, TooLate, answered
+from ingest.bucket import Bucket, is_bucket
 from ingest.context import Context, utc_now
+from ingest.counters import serving
 from ingest.crawl import Crawl, unchanged
 from ingest.hashtags import DEFAULT_LABELS, HashtagLabels
 from ingest.results import destination, tell
@@ -20,12 +22,14 @@ from ingest.sending import Sender, Unsent
 from ingest.sources import LiveSource
 from ingest.state import State
 from ingest.telling import LiveLine, allowed
+from ingest.uploading import UploadedArchive
+from stream import logs
 from stream.cli import set_up_logs, stop_on_signals
+from stream.errors import UserError
 from stream.health import Heartbeat
 from stream.settings import load_settings
 
-DRAIN_SECONDS = 9.0
-"""A source or a server that holds us longer after the request to stop is left where it is."""
+Answer = TypeVar("Answer")
 
 NAME_HELP = "of the crawl: whose place and budget it goes on with (default: the source's)"
 
@@ -60,20 +64,20 @@ def add_commands(
 
 def run(arguments: argparse.Namespace) -> int:
     """Crawls until stopped."""
-    set_up_logs()
+    set_up_logs("ingest")
     options.check_report(arguments.report)
     labels = HashtagLabels.load(arguments.hashtag_labels) if arguments.hashtag_labels else None
     stop = stop_on_signals()
     with ExitStack() as closing:
         context = _context(arguments, stop, closing)
-        act = getattr(arguments, "act", None)
-        done: int | None = act and act(arguments, load_settings(), context)
-        if done is not None:
-            return done
+        if act := getattr(arguments, "act", None):
+            done: int | None = _in_time(lambda: act(arguments, load_settings(), context), stop)
+            if done is not None:
+                return done
         source = arguments.platform.make(arguments, load_settings(), context)
         for sentence in source.plan():
-            sys.stderr.write(f"{sentence}\n")
-        archive = arguments.archive and Archive(arguments.archive, arguments.name, context.now)
+            logs.say(sentence)
+        archive = _archive(arguments, context)
         if archive:
             closing.enter_context(archive)
         # One terminal cannot show both records and a line in place.
@@ -81,9 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
         line = closing.enter_context(LiveLine(terminal=False if shown else None))
         heart = Heartbeat(load_settings().health_dir, "ingest")
         sender = Sender(destination(arguments.dry_run, closing), context.crawl, stop)
+        counters = closing.enter_context(serving(sender, dry_run=arguments.dry_run))
 
         def turn(crawl: Crawl) -> None:
             heart.beat()
+            counters.watch(crawl)
             line.tell(crawl)
 
         crawl = Crawl(
@@ -91,24 +97,25 @@ def run(arguments: argparse.Namespace) -> int:
             sender,
             context.state,
             stop=stop,
-            archive=archive or None,
+            archive=archive,
             change=labels.label if labels else unchanged,
             limit=arguments.limit,
             seconds=arguments.seconds,
             remember=not arguments.dry_run,
             turn=turn,
         )
-        Thread(target=_leave_after, args=(stop,), daemon=True).start()
         return _crawled(crawl, line, arguments.report)
 
 
 def try_credentials(arguments: argparse.Namespace) -> int:
     """Tries the credentials and says what they allow."""
-    set_up_logs()
+    set_up_logs("ingest")
+    stop = stop_on_signals()
     with ExitStack() as closing:
-        context = _context(arguments, Event(), closing, share=True)
+        context = _context(arguments, stop, closing, share=True)
         source: LiveSource = arguments.platform.make(arguments, load_settings(), context)
-        for sentence in (*source.check().sentences, *map(allowed, source.allowances())):
+        told = _in_time(source.check, stop)
+        for sentence in (*told.sentences, *map(allowed, source.allowances())):
             sys.stdout.write(f"{sentence}\n")
     return 0
 
@@ -117,7 +124,7 @@ def _crawled(crawl: Crawl, line: LiveLine, report: Path | None) -> int:
     try:
         crawl.run()
     except Unsent as error:
-        sys.stderr.write(f"error: stopped before the last batch was sent: {error}\n")
+        logs.say_error(f"stopped before the last batch was sent: {error}")
         return 1
     finally:
         line.close()
@@ -135,13 +142,34 @@ def _context(
     return Context(crawl, state, stop)
 
 
-def _leave_after(stop: Event) -> None:
-    stop.wait()
-    time.sleep(DRAIN_SECONDS)
-    sys.stderr.write(f"error: still busy {DRAIN_SECONDS:g} s after the request to stop: left\n")
-    sys.stderr.flush()
-    # Nothing is lost: what is not durable has not moved the cursor.
-    os._exit(1)
+def _archive(arguments: argparse.Namespace, context: Context) -> Archive | UploadedArchive | None:
+    place, name = arguments.archive, arguments.name
+    if not place:
+        return None
+    if not is_bucket(place):
+        return Archive(Path(place), name, context.now)
+    spool = load_settings().state_dir / f"{name}.archive"
+    return UploadedArchive(Bucket(place), spool, name, context.now, context.stop)
+
+
+def _in_time(ask: Callable[[], Answer], stop: Event) -> Answer:
+    """Waits for what is asked outside a crawl; a signal ends it at once, and so does a minute.
+
+    Raises:
+        UserError: no whole answer came in time.
+        KeyboardInterrupt: we were asked to stop.
+    """
+    asking = answered(ask, stop)
+    try:
+        while True:
+            next(asking)
+    except StopIteration as done:
+        answer: Answer = done.value
+        return answer
+    except TooLate:
+        raise UserError("the platform did not answer in a minute: try again later") from None
+    except Stopped:
+        raise KeyboardInterrupt from None
 
 
 def _meant(words: Sequence[str]) -> list[str]:
@@ -161,7 +189,11 @@ def _add_common_options(command: argparse.ArgumentParser, name: str) -> None:
     add("--for", dest="seconds", type=options.seconds, metavar="SECONDS", help="stop after so long")
     add("--dry-run", action="store_true", help="show the records on stdout and send nothing")
     add("--report", type=Path, metavar="FILE", help="write the counts and gaps there as JSON")
-    add("--archive", type=Path, metavar="FOLDER", help="keep the raw payloads there, compressed")
+    add(
+        "--archive",
+        metavar="PLACE",
+        help="keep the raw payloads, compressed, in this folder or in s3://BUCKET/PREFIX",
+    )
     add(
         "--hashtag-labels",
         type=Path,

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ingest import options
 from stream.posts import Post
 
 
@@ -62,6 +63,7 @@ def add_options(parser: ArgumentParser) -> None:
     """Adds the options that a filter is made of."""
     parser.add_argument(
         "--language",
+        type=options.wanted_language,
         action="append",
         default=[],
         metavar="CODE",
@@ -69,6 +71,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--keyword",
+        type=options.keyword,
         action="append",
         default=[],
         metavar="WORDS",
@@ -76,6 +79,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--hashtag",
+        type=options.hashtag,
         action="append",
         default=[],
         metavar="TAG",

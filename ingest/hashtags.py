@@ -44,6 +44,8 @@ class HashtagLabels:
             raise UserError(f"{file}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise UserError(f"{file}: is not UTF-8") from None
+        except RecursionError:
+            raise UserError(f"{file}: nested too deeply") from None
         except tomllib.TOMLDecodeError as error:
             raise UserError(f"{file}: not TOML: {error}") from None
         for tag, label in labels.items():

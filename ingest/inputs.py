@@ -1,4 +1,4 @@
-"""Files, folders and standard input to numbered lines of bytes.
+"""Files, folders, buckets and standard input to numbered lines of bytes.
 
 Gzip is known by its first bytes, whatever the name. A line is never held whole beyond the size a
 record may have.
@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from ingest.bucket import Bucket, is_bucket
 from stream.codec import MAX_RECORD
 from stream.errors import UserError
 
@@ -35,6 +36,7 @@ _NO_TEXTS = re.compile(
     r"|emotions\.txt|(ekman|sentiment)_mapping\.json",  # GoEmotions
     re.IGNORECASE,
 )
+_NOTHING = f"no file to replay (known endings: {', '.join(ENDINGS)}, .gz)"
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -113,6 +115,9 @@ def find(paths: Sequence[str], stop: Event, idle: Callable[[], None]) -> list[In
     """
     found: dict[str, Input] = {}
     for given in paths:
+        if is_bucket(given):
+            found |= {one.name: one for one in _objects(given)}
+            continue
         try:
             files = [Path(STDIN)] if given == STDIN else _files(Path(given))
         except OSError as error:
@@ -193,12 +198,26 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         path.stat()  # says what is wrong where nothing is there
         return [path]
-    files = [
-        file
-        for file in sorted(path.iterdir())
-        if file.is_file() and not _NO_TEXTS.fullmatch(file.name)
-        if file.name.lower().removesuffix(".gz").endswith(ENDINGS)
-    ]
+    files = [file for file in sorted(path.iterdir()) if file.is_file() and _has_texts(file.name)]
     if not files:
-        raise UserError(f"{path}: no file to replay (known endings: {', '.join(ENDINGS)}, .gz)")
+        raise UserError(f"{path}: {_NOTHING}")
     return files
+
+
+def _objects(url: str) -> list[Input]:
+    """Gives the objects under a prefix, or the one of this name."""
+    if _has_texts(url.rpartition("/")[2]):
+        folder, _slash, name = url.rpartition("/")
+        names = [name]
+    else:
+        folder = url
+        names = [name for name in Bucket(folder).names() if _has_texts(name)]
+    bucket = Bucket(folder)
+    if not names:
+        raise UserError(f"{bucket.url}: {_NOTHING}")
+    return [Input(f"{bucket.url}/{name}", partial(bucket.open, name), again=True) for name in names]
+
+
+def _has_texts(name: str) -> bool:
+    known = name.lower().removesuffix(".gz").endswith(ENDINGS)
+    return known and not _NO_TEXTS.fullmatch(name)

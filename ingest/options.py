@@ -76,6 +76,11 @@ crawl = like(r"[A-Za-z0-9._-]{1,64}", "up to 64 of A-Z, a-z, 0-9, '.', '_' and '
 name = like(
     NAME, "up to 64 of A-Z, a-z, 0-9, '.', '_' and '-', beginning with none of the last two"
 )
+wanted_language = like(
+    r"[A-Za-z]{2,3}([-_][A-Za-z0-9_-]{1,31})?", "a language's code, as en, de or pt-BR"
+)
+keyword = like(r"(?s).*\S.*", "a word or a phrase")
+hashtag = like(r"#?[^\s#]+", "a hashtag, as joy or #joy")
 language = like(r"[A-Za-z0-9-]{1,35}", "a BCP 47 code, as en or pt-BR")
 platform = like(r"[a-z][a-z0-9_]{0,31}", "a letter and up to 31 more of a-z, 0-9 and '_'")
 

@@ -6,20 +6,21 @@ from ingest.payloads import REPLACEMENT, moment, said
 from ingest.sightings import Sighting
 from stream.codec import collected_from
 from stream.errors import InvalidRecord
-from stream.posts import Deletion, Post
+from stream.posts import AuthorDeletion, Collected, Post
 
+KINDS = ("post", "deletion", "author_deletion")
 TIMES = ("created_at", "observed_at", "deleted_at")
 
 
 def recognises(payload: dict[str, Any]) -> bool:
     """Says whether a JSON object means to be one of our records."""
-    return payload.get("kind") in ("post", "deletion") or payload.keys() >= {
+    return payload.get("kind") in KINDS or payload.keys() >= {
         "platform",
         "native_id",
     }
 
 
-def record(payload: dict[str, Any], sighting: Sighting) -> Post | Deletion:
+def record(payload: dict[str, Any], sighting: Sighting) -> Collected:
     """Makes the record, now part of this crawl; an observation it states is kept.
 
     Raises:
@@ -37,8 +38,9 @@ def record(payload: dict[str, Any], sighting: Sighting) -> Post | Deletion:
         fields.setdefault("observed_at", sighting.observed_at)
         fields["language"] = fields.get("language") or sighting.language
     made = collected_from(fields)
-    if REPLACEMENT in made.native_id:
-        raise InvalidRecord("native_id: has characters that no id can have")
+    name = "author_id" if isinstance(made, AuthorDeletion) else "native_id"
+    if REPLACEMENT in getattr(made, name):
+        raise InvalidRecord(f"{name}: has characters that no id can have")
     if isinstance(made, Post):
         said(made.text)
     return made

@@ -11,7 +11,7 @@ from ingest.payloads import clean_text
 from ingest.shapes import Sight, pieces
 from ingest.sightings import Outcome, Refusal
 from stream.dead_letters import DeadLetter, Source, Stage, dead_letter
-from stream.posts import Deletion, Post
+from stream.posts import Collected
 
 STATION = "ingest"
 
@@ -20,7 +20,7 @@ STATION = "ingest"
 class Found:
     """A record together with the line it came from."""
 
-    record: Post | Deletion
+    record: Collected
     file: str
     line: Line
     alone: bool = True

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ingest.sending import Destination, KafkaDestination
+from stream import crash, logs
 from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
 from stream.dead_letters import DeadLetter
 from stream.errors import UserError
-from stream.posts import Deletion, Post
+from stream.posts import Collected
 from stream.settings import load_settings
 
 
@@ -25,6 +26,7 @@ def destination(dry_run: bool, closing: ExitStack) -> Destination:
     if dry_run:
         return Printed()
     settings = load_settings()
+    crash.arm(settings.crash_at)
     create_topics(settings)
     writer = closing.enter_context(KafkaWriter(settings))
     return KafkaDestination(writer, settings.health_dir)
@@ -33,7 +35,7 @@ def destination(dry_run: bool, closing: ExitStack) -> Destination:
 class Printed:
     """Shows records on standard output and dead letters on standard error."""
 
-    def write(self, records: Sequence[Post | Deletion]) -> Sequence[tuple[int, str]]:
+    def write(self, records: Sequence[Collected]) -> Sequence[tuple[int, str]]:
         """Prints each record as one line of JSON."""
         for record in records:
             sys.stdout.buffer.write(encode(record) + b"\n")
@@ -52,7 +54,7 @@ def tell(counts: object, report: Path | None, fields: dict[str, Any]) -> None:
     Raises:
         UserError: the report cannot be written.
     """
-    sys.stderr.write(f"{counts}\n")
+    logs.say(str(counts))
     if report is not None:
         try:
             report.write_text(json.dumps(fields) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stream.errors import InvalidRecord
-from stream.posts import Deletion, Post
+from stream.posts import AuthorDeletion, Collected, Deletion
 
 MAX_ID = 512
 
@@ -18,12 +18,20 @@ class Retelling:
     shift: timedelta | None
     """Added to every time of the record; None makes each time the moment of sending."""
 
-    def of(self, record: Post | Deletion, now: datetime) -> Post | Deletion:
+    def of(self, record: Collected, now: datetime) -> Collected:
         """Gives the record as this round tells it; it is observed now.
 
         Raises:
             InvalidRecord: an id gets too long, or a time leaves the calendar.
         """
+        if isinstance(record, AuthorDeletion):
+            # Of an author who is nobody: the real one's posts must not go for a retold event.
+            return record.model_copy(
+                update={
+                    "author_id": self._id(record.author_id),
+                    "deleted_at": self._time("deleted_at", record.deleted_at, now),
+                }
+            )
         native_id = self._id(record.native_id)
         if isinstance(record, Deletion):
             return record.model_copy(
@@ -48,7 +56,7 @@ class Retelling:
 
     def _id(self, original: str) -> str:
         if len(original) + len(self.suffix) > MAX_ID:
-            raise InvalidRecord(f"native_id: too long to be retold as one ending in {self.suffix}")
+            raise InvalidRecord(f"the id is too long to be retold as one ending in {self.suffix}")
         return original + self.suffix
 
     def _time(self, field: str, time: datetime, now: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -12,10 +13,11 @@ from typing import Any, Protocol, TypeVar
 from ingest.reading import Found
 from stream.broker import KafkaWriter
 from stream.codec import encode
+from stream.crash import reached
 from stream.dead_letters import DeadLetter
 from stream.errors import Backpressure
 from stream.health import Heartbeat
-from stream.posts import Deletion, Post
+from stream.posts import Collected, Post
 from stream.records import Outgoing
 from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED
@@ -29,14 +31,14 @@ MAX_WAIT_SECONDS = 30.0
 T = TypeVar("T")
 
 
-class Unsent(Exception):  # noqa: N818 - what it means, not that it is an error
+class Unsent(Exception):
     """We were asked to stop while the destination took nothing; the last batch was not sent."""
 
 
 class Destination(Protocol):
     """Takes records and dead letters; raises Backpressure when it cannot now."""
 
-    def write(self, records: Sequence[Post | Deletion]) -> Sequence[tuple[int, str]]:
+    def write(self, records: Sequence[Collected]) -> Sequence[tuple[int, str]]:
         """Returns when all are durable; gives position and reason of those never to be taken."""
         ...
 
@@ -53,7 +55,7 @@ class KafkaDestination:
         self._dead_letters = KafkaDeadLetters(writer)
         self._heartbeat = Heartbeat(health_dir, "ingest")
 
-    def write(self, records: Sequence[Post | Deletion]) -> Sequence[tuple[int, str]]:
+    def write(self, records: Sequence[Collected]) -> Sequence[tuple[int, str]]:
         """Writes each record under its post's key, with its crawl in the header."""
         self._heartbeat.beat()
         return self._writer.write(
@@ -75,7 +77,7 @@ class Counts:
     crawl: str
     posts: int = 0
     deletions: int = 0
-    """Distinct keys among the deletions; a repeated one replaces the earlier."""
+    """Distinct keys among the deletions, of posts and of authors."""
     dead_letters: int = 0
     unique_ids: int = 0
     """Distinct keys among the posts."""
@@ -112,6 +114,11 @@ class Sender:
         self.counts = Counts(crawl)
         self.before: Callable[[], object] = lambda: None
         """Called before each batch goes; the batch is kept where this raises."""
+        self.turn: Callable[[], object] = lambda: None
+        """Called at each attempt to send, and at each flush."""
+        self.discarded: Counter[str] = Counter()
+        """Dead letters, by the stage at which they arose."""
+        self.pressed = 0
         self._destination = destination
         self._stop = stop
         self._sent = sent
@@ -137,7 +144,9 @@ class Sender:
         Raises:
             Unsent: we were asked to stop while the destination refused everything.
         """
+        self.turn()
         self.before()
+        reached("ingest.archived")
         if records := self._records:
             sending = [found.record for found in records]
             refused = dict(self._insist(lambda: self._destination.write(sending)))
@@ -146,11 +155,14 @@ class Sender:
             ]
             self._records = []
             self._count([one for place, one in enumerate(sending) if place not in refused])
+            reached("ingest.sent")
         if letters := self._letters:
             self._insist(lambda: self._destination.bury(letters))
+            self.discarded.update(letter.stage for letter in letters)
             self._letters = []
             self.counts.dead_letters += len(letters)
         self._bytes = 0
+        reached("ingest.buried")
 
     def new_round(self) -> None:
         """Forgets the keys seen: those of the next round are all different."""
@@ -166,19 +178,21 @@ class Sender:
     def _insist(self, action: Callable[[], T]) -> T:
         wait = 0.0
         while True:
+            self.turn()
             try:
                 return action()
             except Backpressure as pressure:
+                self.pressed += 1
                 wait = min(MAX_WAIT_SECONDS, max(pressure.retry_after, 2 * wait))
                 logger.warning("%s; trying again in %.1f s", pressure, wait)
                 if self._stop.wait(wait):
                     raise Unsent(str(pressure)) from None
 
-    def _count(self, records: Sequence[Post | Deletion]) -> None:
+    def _count(self, records: Sequence[Collected]) -> None:
         for record in records:
             # Eight bytes a key: the odds that two of a million share them are 1 in 30 million.
             digest = hashlib.blake2b(record.key.encode(), digest_size=8).digest()
-            if isinstance(record, Deletion):
+            if not isinstance(record, Post):
                 self.counts.deletions += digest not in self._deleted
                 self._deleted.add(digest)
                 continue

@@ -15,7 +15,7 @@ A JSON object, by its keys:
 
 | it has | it is |
 | --- | --- |
-| `kind` = `post`, `deletion`; or `platform` and `native_id` | our own record |
+| `kind` = `post`, `deletion`, `author_deletion`; or `platform` and `native_id` | our own record |
 | `kind` = `youtube#...`; or `error` | a YouTube resource, a list of them, an error |
 | `did` and `time_us` | an event of Bluesky's Jetstream |
 | `instance`, `event` and `payload` | an event of Mastodon |
@@ -114,7 +114,7 @@ def outcomes(payload: Any, sighting: Sighting) -> Iterator[Outcome]:
     elif platform := next((one for one in _PLATFORMS if one.recognises(payload)), None):
         yield from platform.outcomes(payload, sighting)
     elif "kind" in payload:
-        yield Refusal("kind: must be 'post', 'deletion' or a kind of YouTube resource")
+        yield Refusal(f"kind: must be one of {', '.join(own.KINDS)}, or a kind of YouTube resource")
     else:
         yield Refusal("no known shape: no 'kind' of ours or YouTube's, no 'data' or 'id' of X")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from stream.posts import Deletion, Origin, Post
+from stream.posts import AuthorDeletion, Deletion, Origin, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +35,4 @@ class Refusal:
     part: Any = None
 
 
-Outcome = Post | Deletion | Refusal
+Outcome = Post | Deletion | AuthorDeletion | Refusal

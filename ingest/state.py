@@ -1,4 +1,4 @@
-"""What a crawl must still know after a crash: where to read on, and what it has used up.
+"""What a crawl must still know after a crash: where to read on.
 
 One JSON file for each crawl, replaced whole at every save, so that a reader finds the old state or
 the new one. Whoever has it open holds a lock; the system lets go of it when the process dies.
@@ -8,17 +8,19 @@ import fcntl
 import json
 import os
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from ingest.sources import Cursor
+from stream.crash import reached
 from stream.errors import UserError
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
 
 
-class State:
+class State(AbstractContextManager["State"]):
     """The state of the crawl of one name; `open` it, and close it after."""
 
     def __init__(self, file: Path, lock: IO[str] | None, kept: dict[str, Any]) -> None:
@@ -58,8 +60,13 @@ class State:
                 "this one another name with --name"
             ) from None
         except OSError as error:
-            raise _unusable(file, error) from None
+            raise unusable(file, error) from None
         return cls(file, lock, kept)
+
+    @property
+    def folder(self) -> Path:
+        """Where the states are, and beside them the ledgers."""
+        return self._file.parent
 
     @property
     def cursor(self) -> Cursor | None:
@@ -70,60 +77,92 @@ class State:
     def save(self, cursor: Cursor) -> None:
         """Keeps where to read on; it is on the disk when this returns."""
         self._write({**self._kept, "cursor": cursor})
+        reached("ingest.saved")
 
-    def ledger(self, name: str) -> dict[str, Any]:
-        """Gives a copy of what was kept under a name: a budget, a quota; empty at first."""
-        found: dict[str, Any] = self._kept.get("ledgers", {}).get(name, {})
-        return json.loads(json.dumps(found)) if found else {}
+    def hand_over(self, name: str, take: Callable[[dict[str, Any]], object]) -> None:
+        """Gives away what was counted here under a name before there were ledgers, and forgets it.
 
-    def save_ledger(self, name: str, ledger: dict[str, Any]) -> None:
-        """Keeps a ledger; it is on the disk when this returns.
-
-        Called before what it counts is spent: then a crash can only count too much.
+        Taken first: a crash between can only count it twice. A copy gives nothing away.
         """
-        self._write({**self._kept, "ledgers": {**self._kept.get("ledgers", {}), name: ledger}})
+        counted = self._kept.get("ledgers", {})
+        if self._lock is None or name not in counted:
+            return
+        take(counted[name])
+        rest = {other: kept for other, kept in counted.items() if other != name}
+        kept = {key: value for key, value in self._kept.items() if key != "ledgers"}
+        self._write({**kept, "ledgers": rest} if rest else kept)
 
     def close(self) -> None:
         """Lets another crawl have it."""
         if self._lock is not None:
             self._lock.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _write(self, kept: dict[str, Any]) -> None:
         self._kept = json.loads(json.dumps(kept))
         if self._lock is None:
             return
-        new = self._file.with_suffix(".new")
         try:
-            with new.open("w", encoding="utf-8") as stream:
-                json.dump(kept, stream, ensure_ascii=False, indent=1)
-                stream.write("\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            new.replace(self._file)
-            _sync_folder(self._file.parent)
+            keep(self._file, kept)
         except OSError as error:
-            raise _unusable(self._file, error) from None
+            raise unusable(self._file, error) from None
 
 
-def _read(file: Path, source: str) -> dict[str, Any]:
+def keep(file: Path, kept: dict[str, Any]) -> None:
+    """Replaces a file of JSON whole; it is on the disk when this returns.
+
+    Raises:
+        OSError: it cannot be written; the file is as it was.
+    """
+    new = file.with_suffix(".new")
+    with new.open("w", encoding="utf-8") as stream:
+        json.dump(kept, stream, indent=1)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    reached("ingest.saving")
+    new.replace(file)
+    _sync_folder(file.parent)
+
+
+def read_json(file: Path, what: str) -> dict[str, Any] | None:
+    """Reads a file that `keep` wrote; None if there is none.
+
+    Raises:
+        UserError: it holds something else.
+        OSError: it cannot be read.
+    """
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {"source": source}
-    except ValueError:
+        return None
+    except (ValueError, RecursionError):
         kept = None
     if not isinstance(kept, dict):
+        raise UserError(f"{file}: is no {what} of a crawl: move it away to begin anew")
+    return kept
+
+
+def unusable(file: Path, error: OSError) -> UserError:
+    """Says that a file of the state cannot be read or written, and the mend."""
+    reason = error.strerror or str(error)
+    return UserError(
+        f"{file}: the state cannot be kept: {reason} (EMOSTREAM_STATE_DIR names where)"
+    )
+
+
+def _read(file: Path, source: str) -> dict[str, Any]:
+    kept = read_json(file, "state")
+    if kept is None:
+        return {"source": source}
+    if not (
+        isinstance(kept.get("cursor"), dict | None)
+        and isinstance(kept.get("source", ""), str)
+        and isinstance(ledgers := kept.get("ledgers", {}), dict)
+        and all(isinstance(one, dict) for one in ledgers.values())
+    ):
         raise UserError(f"{file}: is no state of a crawl: move it away to begin anew")
     if source and kept.setdefault("source", source) != source:
         raise UserError(
@@ -139,10 +178,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _unusable(file: Path, error: OSError) -> UserError:
-    reason = error.strerror or str(error)
-    return UserError(
-        f"{file}: the state cannot be kept: {reason} (EMOSTREAM_STATE_DIR names where)"
-    )

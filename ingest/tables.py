@@ -25,6 +25,7 @@ from ingest.inputs import Line
 from ingest.payloads import clean_text, decode
 from ingest.sightings import Sighting
 from ingest.texts import undated
+from stream.codec import MAX_RECORD
 from stream.errors import InvalidRecord, UserError
 from stream.posts import Post
 
@@ -152,26 +153,46 @@ def _text_lines(lines: Iterator[Line]) -> Iterator[Row]:
             yield _row(line, [_text(line)], Columns(text=0, id=None, number=1))
 
 
+class _Feed:
+    """The lines of one row after another, as text; a row has no more bytes than a record."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self.taken: list[Line] = []
+        """Of the row so far."""
+        self._size = 0
+
+    def begin(self) -> None:
+        """Begins a row."""
+        self.taken.clear()
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.taken.append(line)
+        self._size += line.size
+        if len(self.taken) > 1 and self._size > MAX_RECORD:
+            raise csv.Error("a row with more bytes than a record may have")
+        return _text(line) + "\n"
+
+
 def _comma_separated(lines: Iterator[Line], columns: Columns) -> Iterator[Row]:
     """Reads rows that may go over several lines; the first is the header."""
-    taken: list[Line] = []
-
-    def feed() -> Iterator[str]:
-        for line in lines:
-            taken.append(line)
-            yield _text(line) + "\n"
-
-    reader = csv.reader(feed(), strict=True)
+    feed = _Feed(lines)
+    reader = csv.reader(feed, strict=True)
     for number in count():
-        taken.clear()
+        feed.begin()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(_joined(taken), refused=f"not comma-separated values: {error}")
+            yield Row(_joined(feed.taken), refused=f"not comma-separated values: {error}")
             continue
-        row = _joined(taken)
+        row = _joined(feed.taken)
         if number and not row.blank:
             yield _row(row, cells, columns)
 

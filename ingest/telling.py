@@ -4,9 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager, ExitStack
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -20,7 +18,7 @@ LOGGED_SECONDS = 60.0
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
-class LiveLine:
+class LiveLine(AbstractContextManager["LiveLine"]):
     """Shows the newest line in place on a terminal; elsewhere logs one each minute."""
 
     def __init__(
@@ -51,15 +49,7 @@ class LiveLine:
         self._bar.close()
         self._closing.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 

@@ -3,7 +3,6 @@
 Fields: https://developers.google.com/youtube/v3/docs/commentThreads and .../docs/comments
 """
 
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from ingest.payloads import Payload, PlatformTime, checked, said
 from ingest.sightings import Outcome, Refusal, Sighting
 from stream.errors import InvalidRecord
 from stream.posts import ContextAnnotation, Post
+from stream.references import unescape
 
 PLATFORM = "youtube"
 THREAD, COMMENT = "youtube#commentThread", "youtube#comment"
@@ -230,7 +230,7 @@ def _text(snippet: _CommentSnippet) -> str:
         return snippet.textOriginal
     if snippet.textDisplay is None:
         raise InvalidRecord("snippet.textOriginal: Field required")
-    return html.unescape(_TAG.sub("", _BREAK.sub("\n", snippet.textDisplay)))
+    return unescape(_TAG.sub("", _BREAK.sub("\n", snippet.textDisplay)))
 
 
 def _links(snippet: _CommentSnippet, text: str) -> tuple[str, ...]:
@@ -238,7 +238,7 @@ def _links(snippet: _CommentSnippet, text: str) -> tuple[str, ...]:
 
     The links that YouTube itself makes of hashtags, handles and times in the video are left out.
     """
-    marked = [html.unescape(link) for link in _HREF.findall(snippet.textDisplay or "")]
+    marked = [unescape(link) for link in _HREF.findall(snippet.textDisplay or "")]
     if not marked:
         return _unique(link.rstrip(".,;:!?)'") for link in _PLAIN_LINK.findall(text))
     return _unique(link for link in marked if not _made_by_youtube(link, snippet.videoId))

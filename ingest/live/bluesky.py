@@ -7,17 +7,17 @@ further back than it keeps (36 hours by default), and says nothing when it start
 
 import argparse
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlencode, urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from ingest import bluesky, filters
-from ingest.backoff import Backoff, pauses, retry_after
+from ingest.backoff import Backoff, Stopped, TooLate, answered, pauses, retry_after
 from ingest.context import Context
 from ingest.filters import Filter
 from ingest.payloads import parse
@@ -45,8 +45,6 @@ OLDEST = 10**15
 """The least cursor that is a time: the server begins with the oldest event it has."""
 REFUSED = (400, 401, 403, 404)
 STREAM = f"jetstream/{bluesky.POSTS}"
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Bluesky:
             start = _start(cursor, server)
             wait, reason = None, ""
             try:
-                with _open(server, start) as socket:
+                with (yield from answered(partial(_open, server, start), stop)) as socket:
                     newest = cursor["time_us"] if cursor else 0
                     for one in self._events(socket, server, start, newest):
                         if isinstance(one, Arrival) and one.cursor:
@@ -93,9 +91,11 @@ class Bluesky:
                             cursor = one.cursor
                         yield one
                     reason = f"no event for {self._patience.silence:.0f} s"
+            except Stopped:
+                return
             except InvalidStatus as error:
                 wait, reason = self._refused(error, server)
-            except (OSError, WebSocketException) as error:
+            except (OSError, WebSocketException, TooLate) as error:
                 reason = _failure(error)
             self._turn += 1
             if not stop.is_set():
@@ -147,6 +147,11 @@ class Bluesky:
             silent = 0.0
             arrival, seen = self._arrival(data, server, newest)
             if seen is not None:
+                if not newest:
+                    # A first start: on the disk before it is sent, as nobody knows how long that
+                    # takes, and a crash meanwhile must not make the next start begin later.
+                    yield Arrival(b"", cursor={"time_us": seen, "server": server})
+                    yield Pause()
                 if first and start is not None and (gap := _gap(start, seen, server)):
                     yield gap
                 newest, first = max(newest, seen), False
@@ -162,14 +167,8 @@ class Bluesky:
         seen = None
         try:
             payload = parse(data)
-            event = bluesky.event(payload)
-            seen = event.time_us
+            seen = bluesky.event(payload).time_us
             outcomes = self._chosen(bluesky.outcomes(payload, sighting))
-            if event.gone:
-                # Its posts are not named, and a Deletion names one post: docs/compliance.md.
-                logger.info(
-                    "account %s is %s: its posts are no longer shown", event.did, event.gone
-                )
         except InvalidRecord as error:
             outcomes = [Refusal(str(error))]
         refused = any(isinstance(one, Refusal) for one in outcomes)

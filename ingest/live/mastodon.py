@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ingest import filters, mastodon
-from ingest.backoff import Backoff, Stopped, answered, pauses, pauses_until
+from ingest.backoff import Backoff, Stopped, TooLate, answered, pauses, pauses_until
 from ingest.context import Context
 from ingest.filters import Filter
 from ingest.live import mastodon_ids as ids
@@ -123,8 +123,10 @@ class Mastodon:
 
     def _streamed(self) -> Given:
         """Fills the gap, then follows the stream until it breaks."""
-        # Twice: it may take long, and who listens must take what comes.
-        yield from self._filled(OVERLAP)
+        if self._cursor is None:
+            yield from self._begun(limit=1)
+        else:  # once more below: it may take long, and who listens must take what comes
+            yield from self._filled(OVERLAP)
         if self._context.stop.is_set():
             return
         with (yield from self._asked(self._open)) as stream:
@@ -137,11 +139,25 @@ class Mastodon:
                 self._backoff.reset()
                 yield self._arrival(event.name, event.data)
 
+    def _begun(self, limit: int) -> Generator[Arrival | Pause, None, list[Any]]:
+        """Asks for the newest statuses, of which the oldest is where this crawl begins.
+
+        On the disk before anything is sent, as nobody knows how long that takes, and a crash
+        meanwhile must not make the next start begin later.
+        """
+        page = yield from self._asked(partial(self._timeline, limit=limit))
+        found = sorted((one for status in page if (one := ids.id_of(status))), key=ids.order)
+        if found or not page:  # an empty timeline is read from its first status on
+            self._cursor = {"instance": self._instance.name, "id": found[0] if found else "0"}
+            yield Arrival(b"", cursor=self._cursor)
+            yield Pause()
+        return page
+
     def _polled(self) -> Given:
         """Asks again and again for what is new."""
         while not self._context.stop.is_set():
             if self._cursor is None:
-                page = yield from self._asked(lambda: self._timeline(limit=PAGE))
+                page = yield from self._begun(limit=PAGE)
                 yield from self._told(page)
             else:
                 yield from self._filled(OVERLAP)
@@ -202,7 +218,10 @@ class Mastodon:
             yield self._arrival("update", json.dumps(status, ensure_ascii=False))
 
     def _asked(self, ask: Callable[[], Answer]) -> Generator[Pause, None, Answer]:
-        return (yield from answered(ask, self._context.stop, Busy, UserError))
+        try:
+            return (yield from answered(ask, self._context.stop))
+        except TooLate as late:
+            raise Busy(str(late)) from None
 
     def _timeline(self, **parameters: str | int) -> list[Any]:
         feed = f"tag/{quote(self._tag, safe='')}" if self._tag else "public"

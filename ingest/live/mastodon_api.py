@@ -25,7 +25,7 @@ PAGE = 40
 """Statuses in one page, the most there may be."""
 
 
-class Busy(Exception):  # noqa: N818 - as Backpressure
+class Busy(Exception):
     """The instance does not answer now; it may later.
 
     Attributes:
@@ -146,7 +146,7 @@ class Instance:
         return UserError(f"{what}: {HOW_TO_LOG_IN}{other}")
 
 
-class _NotThere(UserError):  # noqa: N818
+class _NotThere(UserError):
     """The instance has nothing at this path."""
 
 

@@ -4,12 +4,10 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from types import TracebackType
-from typing import Self
 
 import requests
 import urllib3
@@ -32,7 +30,7 @@ class ServerEvent:
     data: str
 
 
-class EventStream:
+class EventStream(AbstractContextManager["EventStream"]):
     """The events of one answer, one after another."""
 
     def __init__(self, answer: requests.Response) -> None:
@@ -64,15 +62,7 @@ class EventStream:
         self._thread.join(CLOSING_SECONDS)
         self._answer.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _run(self) -> None:
@@ -106,17 +96,18 @@ class EventStream:
 
 def parsed(lines: Iterator[str]) -> Iterator[ServerEvent]:
     """Puts lines together to events; comments, `:thump` among them, say nothing."""
-    name, data = "", list[str]()
+    name, data, size = "", list[str](), 0
     for line in lines:
         field, _colon, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
             if data:
                 yield ServerEvent(name or "message", "\n".join(data))
-            name, data = "", []
+            name, data, size = "", [], 0
         elif field == "event":
             name = value
         elif field == "data":
             data.append(value)
-            if sum(map(len, data)) > LARGEST:
+            size += len(value) + 1
+            if size > LARGEST:
                 raise ValueError("an event is too large")

@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 from ingest import options, x
 from ingest.backoff import Stopped
-from ingest.budget import Budget, Limits
+from ingest.budget import LEDGER, Budget, Limits, added
 from ingest.context import Context
+from ingest.ledger import Ledger
 from ingest.live.x_api import Api
 from ingest.live.x_recheck import Recheck
 from ingest.live.x_refusals import Refused, Unreachable, Waits, told
@@ -73,7 +75,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def make(arguments: argparse.Namespace, settings: Settings, context: Context) -> LiveSource:
     """Makes the source; see `ingest/platforms.py`."""
     api = _api(settings, context)
-    budget = Budget(_limits(arguments, settings), context.state, context.now)
+    ledger = Ledger.of(context.state, NAME, api.bearer_token, LEDGER, added)
+    budget = Budget(_limits(arguments, settings), ledger, context.now)
     return X(api, budget, _reader(arguments, api, budget, context))
 
 
@@ -90,14 +93,15 @@ def act(arguments: argparse.Namespace, settings: Settings, context: Context) -> 
     try:
         change = difference(wanted, active(api))
         for line in change.lines():
-            print(line)  # noqa: T201 - what the command is for
+            sys.stdout.write(f"{line}\n")
         if not change:
-            print(f"the stream has these {len(wanted)} rules")  # noqa: T201
+            said = f"the stream has these {len(wanted)} rules"
         elif arguments.apply:
             apply(api, change)
-            print(f"{len(change.add)} added, {len(change.delete)} deleted")  # noqa: T201
+            said = f"{len(change.add)} added, {len(change.delete)} deleted"
         else:
-            print("nothing was changed: --apply does it")  # noqa: T201
+            said = "nothing was changed: --apply does it"
+        sys.stdout.write(f"{said}\n")
     except (Refused, Unreachable) as error:
         raise _final(error) from None
     return 0

@@ -143,7 +143,7 @@ def decoded(response: requests.Response) -> dict[str, Any]:
     """
     try:
         found = response.json()
-    except requests.RequestException:
+    except (requests.RequestException, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Unreachable("an answer that is no JSON object")

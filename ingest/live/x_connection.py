@@ -55,6 +55,7 @@ class Connection:
     def close(self) -> None:
         """Ends it; the lines already here can still be read."""
         self._closed.set()
+        # It may have ended by itself: then there is no socket, or no connection, any more.
         with suppress(OSError, ValueError, RuntimeError, AttributeError):
             self._response.raw.shutdown()  # wakes the thread, which closes the rest
 

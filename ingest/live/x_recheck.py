@@ -11,6 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,11 @@ class Recheck:
         ids = deque(every[done:])
         try:
             while ids and not self._context.stop.is_set():
-                if self._budget.left == 0:
+                affordable = self._budget.reserve(min(len(ids), MOST_IDS))
+                if not affordable:
                     yield from self._unaffordable()
                     continue
-                left = self._budget.left
-                some = [ids.popleft() for _ in range(min(len(ids), MOST_IDS, left or MOST_IDS))]
+                some = [ids.popleft() for _ in range(affordable)]
                 page = yield from self._looked_up(some)
                 if page is None:
                     return
@@ -94,10 +95,11 @@ class Recheck:
             yield Arrival(json.dumps(payload).encode(), deletion, f"x tweets {gone}")
 
     def _looked_up(self, some: list[str]) -> Generator[Pause, None, dict[str, Any] | None]:
-        self._budget.reserve(len(some))
         while not self._context.stop.is_set():
             try:
-                page = yield from paid(lambda: self._page(some), self._budget, self._context)
+                taken = self._budget.take(len(some))
+                asked = partial(self._page, some)
+                page = yield from paid(asked, taken, self._budget, self._context)
             except (Refused, Unreachable) as error:
                 wait = self._waits.after(error)
                 until = self._context.now() + timedelta(seconds=wait)

@@ -10,7 +10,7 @@ from stream.errors import UserError
 _KIND = re.compile(r"https://api\.(?:x|twitter)\.com/2/problems/([A-Za-z0-9_.-]{1,64})")
 
 
-class Refused(Exception):  # noqa: N818 - as X puts it
+class Refused(Exception):
     """X answered with another status than 2xx; `problem` is X's own name for why, if it gave one.
 
     What X says in words is left out: it may quote what was asked for.
@@ -23,7 +23,7 @@ class Refused(Exception):  # noqa: N818 - as X puts it
         """Seconds until X would answer again, where it says so."""
 
 
-class Unreachable(Exception):  # noqa: N818
+class Unreachable(Exception):
     """No answer, or one that broke off; the message names the kind of failure only."""
 
 

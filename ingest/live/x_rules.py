@@ -69,6 +69,8 @@ def declared(file: Path) -> list[Rule]:
         rules = _Declared.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).rule
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise UserError(f"{file}: nested too deeply") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: not TOML: {error}") from None
     except ValidationError as error:

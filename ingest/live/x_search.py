@@ -1,14 +1,15 @@
-"""X's recent search, page by page: by itself, and for what a stream has missed."""
+"""X's recent search, page by page: as a crawl of its own, and for `x_fill`."""
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Self, TypeVar
 
 from ingest import x
-from ingest.backoff import Stopped, answered, pauses_until
+from ingest.backoff import SLICE_SECONDS, TooLate, answered, pauses_until
 from ingest.budget import Budget
 from ingest.context import Context
 from ingest.live.x_api import FIELDS, Api, decoded
@@ -29,7 +30,7 @@ SMALLEST_PAGE, LARGEST_PAGE = 10, 100
 Answer = TypeVar("Answer")
 
 
-class Spent(Exception):  # noqa: N818
+class Spent(Exception):
     """The budget does not cover one more page."""
 
 
@@ -45,6 +46,34 @@ class Span:
     start: datetime | None = None
     end: datetime | None = None
 
+    @property
+    def began(self) -> datetime | None:
+        """From when on it searches, where that is said."""
+        return x.id_time(self.since_id) if self.since_id else self.start
+
+    @property
+    def ends(self) -> datetime | None:
+        """Until when it searches, where that is said."""
+        return x.id_time(self.until_id) if self.until_id else self.end
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives what a cursor keeps."""
+        times = {"start": self.start, "end": self.end}
+        return {**asdict(self), **{name: at and at.isoformat() for name, at in times.items()}}
+
+    @classmethod
+    def of_json(cls, kept: dict[str, Any]) -> Self:
+        """Reads it back; what else the cursor keeps beside it is left alone."""
+        start, end = kept.get("start"), kept.get("end")
+        return cls(
+            kept["query"],
+            kept.get("tag"),
+            kept.get("since_id"),
+            kept.get("until_id"),
+            start=moment(start) if start else None,
+            end=moment(end) if end else None,
+        )
+
 
 class Search:
     """One search, newest posts first. `step` asks for a page; `token` is where the next begins."""
@@ -56,10 +85,24 @@ class Search:
         context: Context,
         waits: Waits,
         span: Span,
+        *,
+        left: Callable[[], int | None] | None = None,
+        every: float = SLICE_SECONDS,
     ) -> None:
+        """Prepares it.
+
+        Args:
+            api: what is asked.
+            budget: what pays for it.
+            context: the crawl's stop and clock.
+            waits: how long to wait after a failure.
+            span: what is searched.
+            left: how many posts it may read now, where that is not the whole of the budget.
+            every: seconds from one Pause to the next while it waits for a page.
+        """
         self.span = span
         self.token: str | None = None
-        self.done = False
+        self.begun = self.done = False
         self.newest = 0
         """The highest id among the posts that it gave."""
         self.ready = context.now()
@@ -67,6 +110,15 @@ class Search:
         self.waiting = ""
         """Why not earlier."""
         self._api, self._budget, self._context, self._waits = api, budget, context, waits
+        self._left = left or (lambda: budget.left)
+        self._every = every
+
+    def go_on(self, token: str | None) -> None:
+        """Begins at a page that was kept; at the first where X no longer searches that far back."""
+        began = self.span.began
+        if began is None or began >= self._earliest():
+            self.token = token
+            self.begun = token is not None
 
     def step(self) -> Iterator[Arrival | Gap | Pause]:
         """Asks for one page; after a failure that passes, `ready` says when to ask again.
@@ -75,14 +127,20 @@ class Search:
             Spent: the budget does not cover the page.
             Refused: X refuses the query itself, or us.
         """
-        left = self._budget.left
-        if left is not None and left < SMALLEST_PAGE:
+        left = self._left()
+        size = self._budget.take(LARGEST_PAGE if left is None else min(left, LARGEST_PAGE))
+        if size < SMALLEST_PAGE:
+            self._budget.give_back(size)
             raise Spent
-        size = LARGEST_PAGE if left is None else min(left, LARGEST_PAGE)
+        self.begun = True
         yield from self._cut_off()
-        self._budget.reserve(size)
+        if self.done:
+            self._budget.give_back(size)
+            yield Arrival(b"")
+            return
         try:
-            page = yield from paid(lambda: self._page(size), self._budget, self._context)
+            asked = partial(self._page, size)
+            page = yield from paid(asked, size, self._budget, self._context, self._every)
         except (Refused, Unreachable) as error:
             if isinstance(error, Refused) and told(error) is not None:
                 raise
@@ -109,15 +167,20 @@ class Search:
         }
         return {name: value for name, value in asked.items() if value is not None}
 
+    def _earliest(self) -> datetime:
+        return self._context.now() - LOOK_BACK + MARGIN
+
     def _cut_off(self) -> Iterator[Gap]:
         """Begins where search can begin; X refuses a search from before that."""
-        span, earliest = self.span, self._context.now() - LOOK_BACK + MARGIN
-        began = x.id_time(span.since_id) if span.since_id else span.start
+        span, earliest, began = self.span, self._earliest(), self.span.began
         if began is None or began >= earliest or self.token:
             return
-        self.span = replace(span, since_id=None, until_id=None, start=earliest)
+        ends = span.ends
+        self.done = ends is not None and ends <= earliest
         reason = "recent search reaches back seven days only"
-        yield Gap(f"{reason} (rule {span.tag})" if span.tag else reason, began, earliest)
+        reason = f"{reason} (rule {span.tag})" if span.tag else reason
+        yield Gap(reason, began, ends if self.done else earliest)
+        self.span = replace(span, since_id=None, until_id=None, start=earliest, end=ends)
 
     def _arrival(self, page: dict[str, Any]) -> Arrival:
         sighting = self._context.sighting(
@@ -141,42 +204,6 @@ class Search:
         )
 
 
-class Fill:
-    """What a stream missed between two posts' ids: a search for each of its rules."""
-
-    def __init__(
-        self, searches: Sequence[Search], since: datetime, until: datetime, ready: datetime
-    ) -> None:
-        self._searches = list(searches)
-        self._since, self._until, self._ready = since, until, ready
-
-    @property
-    def done(self) -> bool:
-        """Whether there is nothing more to ask for."""
-        return not self._searches
-
-    @property
-    def ready(self) -> datetime:
-        """When the next page may be asked for."""
-        return max(self._ready, self._searches[0].ready) if self._searches else self._ready
-
-    def step(self) -> Iterator[Arrival | Gap | Pause]:
-        """Asks for one page; what cannot be had is a gap."""
-        search = self._searches[0]
-        try:
-            yield from search.step()
-        except Spent:
-            yield Gap("the budget does not cover what was missed", self._since, self._until)
-            self._searches.clear()
-            return
-        except Refused as error:
-            reason = f"recent search refuses rule {search.span.tag} ({error})"
-            yield Gap(reason, self._since, self._until)
-            search.done = True
-        if search.done:
-            self._searches.pop(0)
-
-
 def post_ids(payload: dict[str, Any], now: datetime) -> list[int]:
     """Gives the ids of the posts in a payload; none from the future, which would spoil a cursor."""
     data = payload.get("data")
@@ -188,20 +215,29 @@ def post_ids(payload: dict[str, Any], now: datetime) -> list[int]:
 
 
 def paid(
-    ask: Callable[[], Answer], budget: Budget, context: Context
+    ask: Callable[[], Answer],
+    taken: int,
+    budget: Budget,
+    context: Context,
+    every: float = SLICE_SECONDS,
 ) -> Generator[Pause, None, Answer]:
-    """Asks for posts, as `answered` does; what was reserved counts if nobody waits for them.
+    """Asks for posts, as `answered` does; what was taken counts if nobody waits for them.
 
     Raises:
         Refused: X answered with an error.
-        Unreachable: it did not answer.
+        Unreachable: it did not answer, or not in time.
         Stopped: we were asked to stop.
     """
     try:
-        return (yield from answered(ask, context.stop, Refused, Unreachable))
-    except (Stopped, GeneratorExit):
-        budget.forfeit()
+        answer = yield from answered(ask, context.stop, every=every)
+    except (Refused, Unreachable):
+        budget.give_back(taken)
         raise
+    except TooLate as late:
+        budget.give_back(taken)
+        raise Unreachable(str(late)) from None
+    budget.give_back(taken)
+    return answer
 
 
 class RecentSearch:
@@ -246,15 +282,10 @@ class RecentSearch:
             first = max(first, x.id_at(span.start) - 1) if span.start else first
             span = replace(span, since_id=str(first), start=None)
         if kept.get("token"):  # a token stands for a page of exactly this search
-            start, end = kept.get("start"), kept.get("end")
-            span = replace(
-                span,
-                since_id=kept.get("since_id"),
-                start=moment(start) if start else None,
-                end=moment(end) if end else None,
-            )
+            span = Span.of_json(kept)
         search = Search(self._api, self._budget, self._context, self._waits, span)
-        search.token, search.newest = kept.get("token"), newest
+        search.newest = newest
+        search.go_on(kept.get("token"))
         return search
 
     def _place(self, search: Search) -> dict[str, Any]:
@@ -263,14 +294,7 @@ class RecentSearch:
         if search.done:
             newest = max(search.newest, int(span.since_id or 0))
             return {"query": span.query, "since_id": str(newest) if newest else None}
-        return {
-            "query": span.query,
-            "since_id": span.since_id,
-            "start": span.start and span.start.isoformat(),
-            "end": span.end and span.end.isoformat(),
-            "token": search.token,
-            "newest": search.newest,
-        }
+        return {**span.to_json(), "token": search.token, "newest": search.newest}
 
     def _pauses(self, moment: datetime, reason: str) -> Iterator[Pause]:
         return pauses_until(moment, self._context.now, self._context.stop, reason)

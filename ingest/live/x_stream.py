@@ -1,26 +1,26 @@
 """X's filtered and sampled streams as a source: connected, watched, connected again, filled up.
 
 A stretch that a dropped connection missed is asked of recent search, over the same rules, while
-the new connection already delivers. Until that is done no cursor is given: a crash in between
-begins again at the old one.
+the new connection already delivers. The cursor has both: the newest post, and what is still missed.
 """
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from ingest import x
-from ingest.backoff import answered, pauses, pauses_until
-from ingest.budget import Budget
+from ingest.backoff import TooLate, answered, pauses, pauses_until
+from ingest.budget import BLOCK, Budget
 from ingest.context import Context
 from ingest.live.x_api import FIELDS, Api
 from ingest.live.x_connection import QUEUED_LINES, STALL_SECONDS, Connection
+from ingest.live.x_fill import Fill
 from ingest.live.x_refusals import Refused, Unreachable, Waits, problem_in, told
 from ingest.live.x_rules import Rule, active, difference
-from ingest.live.x_search import OVERLAP, Fill, Search, Span, paid, post_ids
+from ingest.live.x_search import OVERLAP, paid, post_ids
 from ingest.payloads import parse
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Arrival, Cursor, Gap, Pause
@@ -40,6 +40,8 @@ class Patience:
     stall: float = STALL_SECONDS
     indexed: float = 30.0
     """After a post, until recent search has it."""
+    search: float = 0.1
+    """For a search under way, before we look at the stream again."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,25 @@ class Stream:
         self._others: Cursor = {}
         """What other ways to read X keep in the cursor."""
         self._newest = 0
-        """The newest post's id; 0 before the first connection."""
-        self._hole: int | None = None
-        """The id after which something may be missing still."""
+        """The newest post's id; 0 where what was before the next connection is not wanted."""
+        self._fill = Fill(api, budget, context, waits.another(), wanted.patience.search)
 
     def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
         """Gives the posts that arrive; `told` and `Budget` say what ends it."""
         self._others = cursor or {}
         kept = self._others.get(self._wanted.name)
         if kept:
-            self._hole = self._newest = int(kept["newest"])
+            self._newest = int(kept["newest"])
+            self._fill.go_on(kept.get("missed", ()))
+            if self._fill and not self._wanted.fill:
+                yield self._fill.given_up("missed before, and not to be searched (--no-fill)")
         stop = self._context.stop
         try:
             yield from self._check_rules()
             while not stop.is_set():
                 yield from self._afford()
+                if stop.is_set() or not self._budget.reserve():
+                    continue
                 error: Refused | Unreachable | None = None
                 try:
                     connection = yield from self._connect()
@@ -106,6 +112,7 @@ class Stream:
                     wait = self._waits.after(error)
                     yield from pauses(wait, stop, f"{why}; connecting again")
         finally:
+            self._fill.close()
             self._budget.settle()
 
     def _check_rules(self) -> Iterator[Pause]:
@@ -113,11 +120,11 @@ class Stream:
         while self._wanted.rules is not None and not self._context.stop.is_set():
             try:
                 asked = partial(active, self._api)
-                stop = self._context.stop
-                found = yield from answered(asked, stop, Refused, Unreachable)
+                found = yield from answered(asked, self._context.stop)
                 change = difference(self._wanted.rules, found)
-            except (Refused, Unreachable) as error:
-                wait = self._waits.after(error)
+            except (Refused, Unreachable, TooLate) as error:
+                late = Unreachable(str(error)) if isinstance(error, TooLate) else error
+                wait = self._waits.after(late)
                 yield from pauses(wait, self._context.stop, f"{error}; asking again")
                 continue
             if change:
@@ -135,11 +142,11 @@ class Stream:
         if not self._wanted.wait_for_budget:
             raise self._budget.refusal()
         now, reason = self._context.now, self._budget.spent()
-        since = now() if self._hole is None else x.id_time(self._hole)
+        since = x.id_time(self._newest) if self._newest else now()
         yield from pauses_until(self._budget.until, now, self._context.stop, reason)
         if not self._context.stop.is_set():
             yield Gap("the budget was used up", since, now())
-            self._newest, self._hole = x.id_at(now()), None
+            self._newest = 0
 
     def _connect(self) -> Generator[Pause, None, Connection]:
         """Opens the stream.
@@ -150,15 +157,15 @@ class Stream:
             UserError: the sampled stream is not for this token.
         """
         asked: dict[str, Any] = {}
-        if self._hole is not None and self._wanted.backfill_minutes:
-            missed = self._context.now() - x.id_time(self._hole)
+        if self._newest and self._wanted.backfill_minutes:
+            missed = self._context.now() - x.id_time(self._newest)
             minutes = max(1, math.ceil(missed.total_seconds() / 60))
             asked["backfill_minutes"] = min(minutes, self._wanted.backfill_minutes)
-        self._budget.reserve()
         stall = self._wanted.patience.stall
         try:
             opening = partial(self._api.connect, self._wanted.route, stall, **asked, **FIELDS)
-            return (yield from paid(opening, self._budget, self._context))
+            taken = self._budget.take(BLOCK)
+            return (yield from paid(opening, taken, self._budget, self._context))
         except Refused as error:
             if error.status == 403 and self._wanted.rules is None:
                 raise UserError(
@@ -172,28 +179,21 @@ class Stream:
         began, clock = self._context.clock(), self._context.clock
         tick = self._wanted.patience.tick
         try:
-            if not self._newest:
-                self._newest = x.id_at(self._context.now() - OVERLAP)
-                # On the disk before the first post, so that a crash then does not lose it.
-                yield Arrival(b"", cursor=self._cursor())
-                yield Pause()
-            fill = yield from self._begin_fill()
+            yield from self._note_missed()
+            # On the disk before the first post, so that a crash then does not lose it.
+            yield Arrival(b"", cursor=self._cursor())
+            yield Pause()
             while not connection.ended and not self._context.stop.is_set():
                 if self._budget.left == 0:
-                    for paid in connection.rest():
-                        yield from self._taken(paid)
+                    for line in connection.rest():
+                        yield from self._taken(line)
                     return "the budget is used up"
-                due = fill is not None and fill.ready <= self._context.now()
+                due = self._fill.due
                 yield from self._taken_in(connection, 0.0 if due else tick)
-                if due and fill is not None:
-                    yield from fill.step()
-                    if fill.done:
-                        fill, self._hole = None, None
-                        yield Arrival(b"", cursor=self._cursor())
+                if due:
+                    yield from self._filled()
         finally:
             connection.close()
-            if self._hole is None:
-                self._hole = self._newest
             if clock() - began >= STEADY_SECONDS:
                 self._waits.reset()
         return connection.ended
@@ -211,33 +211,32 @@ class Stream:
                 return
             line = connection.line(0.0)
 
-    def _begin_fill(self) -> Generator[Gap, None, Fill | None]:
+    def _note_missed(self) -> Iterator[Gap]:
         """Decides what becomes of the stretch that was missed before this connection."""
-        if self._hole is None:
-            return None
-        since, until = x.id_time(self._hole), self._context.now()
-        wanted = self._wanted
-        if timedelta(minutes=wanted.backfill_minutes) >= until - since:
-            self._hole = None  # X sends it by itself
-        elif wanted.rules is None:
-            yield Gap("the sampled stream cannot be asked for what it sent before", since, until)
-            self._hole = None
+        now, wanted = self._context.now(), self._wanted
+        if not self._newest:
+            self._newest = x.id_at(now - OVERLAP)
+            return
+        since = x.id_time(self._newest)
+        if timedelta(minutes=wanted.backfill_minutes) >= now - since:
+            return  # X sends it by itself
+        if wanted.rules is None:
+            yield Gap("the sampled stream cannot be asked for what it sent before", since, now)
         elif not wanted.fill:
-            yield Gap("not connected, and not to be searched (--no-fill)", since, until)
-            self._hole = None
+            yield Gap("not connected, and not to be searched (--no-fill)", since, now)
         else:
             # Until a little later than now: our clock need not be X's.
-            first, last = str(x.id_at(since - OVERLAP)), str(x.id_at(until + OVERLAP))
-            waits = self._waits.another()
-            spans = [
-                Span(rule.value, rule.tag, since_id=first, until_id=last) for rule in wanted.rules
-            ]
-            searches = [
-                Search(self._api, self._budget, self._context, waits, span) for span in spans
-            ]
-            ready = until + timedelta(seconds=wanted.patience.indexed)
-            return Fill(searches, since, until, ready)
-        return None
+            first, last = x.id_at(since - OVERLAP), x.id_at(now + OVERLAP)
+            self._fill.add(
+                wanted.rules, first, last, now + timedelta(seconds=wanted.patience.indexed)
+            )
+        # All before is dealt with: a quiet stream that drops must not ask for it once more.
+        self._newest = max(self._newest, x.id_at(now))
+
+    def _filled(self) -> Iterator[Arrival | Gap | Pause]:
+        """Gives what was missed, with a cursor from which the search goes on."""
+        for one in self._fill.turn():
+            yield replace(one, cursor=self._cursor()) if isinstance(one, Arrival) else one
 
     def _taken(self, line: bytes) -> Iterator[Arrival | Pause]:
         """Makes of a line what it is: a post, X's word on the connection, or neither."""
@@ -276,7 +275,9 @@ class Stream:
         language = self._wanted.language
         return not isinstance(outcome, Post) or language is None or outcome.language == language
 
-    def _cursor(self) -> Cursor | None:
-        if self._hole is not None:
-            return None
-        return {**self._others, self._wanted.name: {"newest": str(self._newest)}}
+    def _cursor(self) -> Cursor:
+        place = {
+            "newest": str(self._newest),
+            **({"missed": self._fill.places} if self._fill else {}),
+        }
+        return {**self._others, self._wanted.name: place}

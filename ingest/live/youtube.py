@@ -9,12 +9,13 @@ from typing import Final
 
 from ingest import options
 from ingest.context import Context
+from ingest.ledger import Ledger
 from ingest.live.youtube_api import TIMEOUT_SECONDS, Api
 from ingest.live.youtube_comments import Comments
 from ingest.live.youtube_refresh import Refreshing, Register
 from ingest.live.youtube_source import YouTube
 from ingest.live.youtube_videos import Targets
-from ingest.quota import SEARCHES, UNITS, Quota
+from ingest.quota import LEDGER, SEARCHES, UNITS, Quota, added
 from stream.errors import UserError
 from stream.settings import Settings
 
@@ -87,11 +88,13 @@ def make(
             "EMOSTREAM_YOUTUBE_API_KEY is not set: make a key in the Google Cloud console, in a "
             "project with the YouTube Data API v3 switched on"
         )
+    key = settings.youtube_api_key.get_secret_value()
+    ledger = Ledger.of(context.state, NAME, key, LEDGER, added)
     sizes = {UNITS: settings.youtube_units_a_day, SEARCHES: settings.youtube_searches_a_day}
     api = Api(
-        settings.youtube_api_key.get_secret_value(),
+        key,
         settings.youtube_api,
-        Quota(context.state, sizes, context.now),
+        Quota(ledger, sizes, context.now),
         context.stop,
         context.now,
         timeout,

@@ -9,14 +9,22 @@ import random
 import re
 from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
-from threading import Event, Thread
+from threading import Event
 from typing import Any, Final
 
 import httplib2
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from ingest.backoff import Backoff, pauses, pauses_until, retry_after
+from ingest.backoff import (
+    Backoff,
+    Stopped,
+    TooLate,
+    answered,
+    pauses,
+    pauses_until,
+    retry_after,
+)
 from ingest.payloads import clean
 from ingest.quota import SEARCHES, Quota, Spent
 from ingest.sources import Pause
@@ -55,11 +63,7 @@ NO_ANSWER = 0
 SLOW_DOWN: Final = (NO_ANSWER, 408, 420, 429)
 
 
-class Stopped(Exception):  # noqa: N818 - what it means, not that it is an error
-    """We were asked to stop while we waited."""
-
-
-class Refused(Exception):  # noqa: N818 - as above
+class Refused(Exception):
     """The API said no to one request; 0 is the status where it said nothing at all."""
 
     def __init__(
@@ -95,7 +99,7 @@ class Api:
         logging.getLogger("googleapiclient").setLevel(logging.ERROR)
         self.quota = quota
         self._stop, self._now = stop, now
-        self._http = httplib2.Http(timeout=timeout)
+        self._http, self._timeout = httplib2.Http(timeout=timeout), timeout
         self._backoff = Backoff(FIRST_WAIT_SECONDS, longest=LONGEST_WAIT_SECONDS)
         self._service = build(
             "youtube",
@@ -151,30 +155,23 @@ class Api:
         """Makes one request, in a thread of its own, so that a slow answer delays nothing else."""
         resource, _, verb = method.partition(".")
         request = getattr(getattr(self._service, resource)(), verb)(**parameters)
-        answers: list[Answer | Refused] = []
-        asking = Thread(target=lambda: answers.append(self._send(request)), daemon=True)
-        asking.start()
-        asking.join(1.0)
-        while asking.is_alive():
-            if self._stop.is_set():
-                raise Stopped
-            yield Pause()
-            asking.join(1.0)
-        (answer,) = answers  # empty only if our own code failed: the thread's traceback is shown
-        if isinstance(answer, Refused):
-            raise answer
-        return answer
-
-    def _send(self, request: Any) -> Answer | Refused:
+        http = self._http
         try:
-            answer = clean(request.execute())
+            return (yield from answered(lambda: self._send(request, http), self._stop))
+        except TooLate:
+            self._http = httplib2.Http(timeout=self._timeout)  # the old one is still in use
+            raise Refused(NO_ANSWER) from None
+
+    def _send(self, request: Any, http: httplib2.Http) -> Answer:
+        try:
+            answer = clean(request.execute(http=http))
         except HttpError as error:
             asked = retry_after(error.resp.get("retry-after"), self._now())
-            return Refused(error.status_code, _reasons(error.content), asked)
+            raise Refused(error.status_code, _reasons(error.content), asked) from None
         except (OSError, httplib2.HttpLib2Error, httplib2.http.client.HTTPException, ValueError):
-            return Refused(NO_ANSWER)  # no connection, a stall, an answer cut off or no JSON
+            raise Refused(NO_ANSWER) from None  # no connection, a stall, cut off, or no JSON
         if not isinstance(answer, dict):
-            return Refused(NO_ANSWER)
+            raise Refused(NO_ANSWER)
         return answer
 
     def _wait(self, method: str, no: Refused) -> Generator[Pause, None, None]:

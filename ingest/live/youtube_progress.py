@@ -20,7 +20,7 @@ OVERLAP: Final = timedelta(minutes=2)
 
 class _Times(Payload):
     publishedAt: PlatformTime  # noqa: N815 - the platform's own names
-    updatedAt: PlatformTime | None = None  # noqa: N815
+    updatedAt: PlatformTime | None = None  # noqa: N815 - as above
 
 
 class _Comment(Payload):
@@ -29,8 +29,8 @@ class _Comment(Payload):
 
 
 class _ThreadSnippet(Payload):
-    totalReplyCount: int = 0  # noqa: N815
-    topLevelComment: _Comment  # noqa: N815
+    totalReplyCount: int = 0  # noqa: N815 - as above
+    topLevelComment: _Comment  # noqa: N815 - as above
 
 
 class _Replies(Payload):

@@ -6,25 +6,28 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from ingest.backoff import pauses_until
+from ingest.backoff import Stopped, pauses_until
 from ingest.context import Context
-from ingest.live.youtube_api import Api, Refused, Stopped
+from ingest.live.youtube_api import Api, Refused
 from ingest.live.youtube_comments import MOST_IDS, Comments, Reading
 from ingest.live.youtube_pace import SHORTEST, interval, may_read_older, stretched
 from ingest.live.youtube_progress import Progress
 from ingest.live.youtube_refresh import Refreshing, Sent
 from ingest.live.youtube_videos import Finder, Found, Targets
 from ingest.quota import PACIFIC, SEARCHES, UNITS
-from ingest.sightings import Refusal
 from ingest.sources import Allowance, Arrival, Cursor, Gap, Pause, Told
 from ingest.youtube import PLATFORM
 from stream.errors import UserError
+from stream.posts import Deletion, Post
 
 logger = logging.getLogger(__name__)
 
 BETWEEN_FINDS: Final = timedelta(hours=1)
 """How often channels and playlists are asked for new videos."""
 THREADS_A_UNIT: Final = 100
+LEFT_VIDEOS: Final = 100
+"""Videos that are read no longer and whose place is kept: a search finds other ones each time, and
+the cursor, which is written at every page, must not grow for ever."""
 TRANSIENT: Final = "processingFailure"
 
 
@@ -119,8 +122,8 @@ class YouTube:
         except Refused as no:
             raise UserError(f"youtube: the API says {no}") from None
         theirs = (
-            "the numbers are what crawls of this --name have used; others with a key of the same "
-            "project are not known here"
+            "the numbers are what crawls with this key and this EMOSTREAM_STATE_DIR have used; "
+            "other keys of the same project are not known here"
         )
         return Told(["the key reads the YouTube Data API v3", theirs])
 
@@ -203,10 +206,18 @@ class YouTube:
                 watch.left_out_on = self._day()
                 logger.warning("video %s: YouTube says %s; left out until tomorrow", watch.id, no)
             return
-        self._progress[watch.id] = after
+        self._progress.pop(watch.id, None)
+        self._progress[watch.id] = after  # as the newest
+        self._forget()
         if after != before:
             # After everything on the page; by itself, as a page may hold nothing to send.
             yield Arrival(b"", cursor=self._cursor())
+
+    def _forget(self) -> None:
+        """Forgets the videos left longest ago; one that comes back is read once more."""
+        left = [video for video in self._progress if video not in self._watches]
+        for video in left[: max(0, len(left) - LEFT_VIDEOS)]:
+            del self._progress[video]
 
     def _stale(self, refreshing: Refreshing) -> Sequence[Sent]:
         if self._now() < self._refresh_at or not self._to_spare():
@@ -225,7 +236,7 @@ class YouTube:
             videos = yield from self._finder.about(one.video for one in sent if one.video)
             for thing in self._comments.refresh(videos, sent):
                 if isinstance(thing, Arrival):
-                    given |= {o.native_id for o in thing.outcomes if not isinstance(o, Refusal)}
+                    given |= {o.native_id for o in thing.outcomes if isinstance(o, Post | Deletion)}
                 yield thing
         except Refused as no:
             self._refresh_at = self._now() + BETWEEN_FINDS

@@ -11,7 +11,7 @@ from ingest.reading import Found, read
 from ingest.shapes import Sight
 from ingest.sightings import Sighting
 from stream.dead_letters import DeadLetter
-from stream.posts import Deletion, Origin, Post
+from stream.posts import AuthorDeletion, Collected, Deletion, Origin, Post
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"
@@ -43,15 +43,15 @@ class MemoryDestination:
     def __init__(
         self,
         before: Callable[[int], None] = lambda _nth: None,
-        refuse: Callable[[Post | Deletion], bool] = lambda _record: False,
+        refuse: Callable[[Collected], bool] = lambda _record: False,
     ) -> None:
-        self.records: list[Post | Deletion] = []
+        self.records: list[Collected] = []
         self.letters: list[DeadLetter] = []
         self.batches: list[int] = []
         self._before, self._refuse = before, refuse
         self.calls = 0
 
-    def write(self, records: Sequence[Post | Deletion]) -> Sequence[tuple[int, str]]:
+    def write(self, records: Sequence[Collected]) -> Sequence[tuple[int, str]]:
         self.calls += 1
         self._before(self.calls)
         self.batches.append(len(records))
@@ -79,7 +79,7 @@ def sight(_source: Input) -> Sighting:
     return SIGHTING
 
 
-Told = Post | Deletion | tuple[int | None, str]
+Told = Post | Deletion | AuthorDeletion | tuple[int | None, str]
 
 
 def read_all(data: bytes, name: str = "posts.ndjson", seen: Sight = sight) -> list[Told]:

@@ -8,7 +8,7 @@ import pytest
 from ingest.backoff import Backoff, pauses, pauses_until, retry_after
 from ingest.sources import Pause
 from tests.ingest.doubles import NOW, SettableClock
-from tests.ingest.live.contract import Timeless
+from tests.ingest.live.crawler import Timeless
 
 
 def most() -> float:

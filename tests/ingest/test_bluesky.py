@@ -8,7 +8,7 @@ import pytest
 
 from ingest import bluesky
 from ingest.sightings import Refusal
-from stream.posts import Author, Deletion, Origin, Post
+from stream.posts import Author, AuthorDeletion, Deletion, Origin, Post
 from tests.ingest.doubles import NOW, SIGHTING, posts_in, read_all
 
 SEEN = datetime(2026, 11, 20, 11, 59, 58, 250_000, tzinfo=UTC)
@@ -154,11 +154,20 @@ def account(**fields: Any) -> dict[str, Any]:
     return {"did": "did:plc:eve", "time_us": TIME_US, "kind": "account", "account": fields}
 
 
-def test_an_account_that_is_gone_is_told_from_one_that_is_back() -> None:
-    assert bluesky.event(account(active=False, status="takendown")).gone == "takendown"
-    assert bluesky.event(account(active=False, status="throttled")).gone is None
-    assert bluesky.event(account(active=True)).gone is None
-    assert bluesky.event(event()).gone is None
+@pytest.mark.parametrize("status", ["deleted", "takendown", "suspended", "deactivated"])
+def test_an_account_that_is_gone_is_the_deletion_of_an_author(status: str) -> None:
+    (gone,) = outcomes(account(active=False, status=status))
+    assert gone == AuthorDeletion(
+        platform="bluesky", author_id="did:plc:eve", deleted_at=SEEN, origin=SIGHTING.origin
+    )
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [account(active=True), account(active=False, status="throttled"), account(active=False)],
+)
+def test_an_account_that_is_back_or_slowed_down_is_none(payload: dict[str, Any]) -> None:
+    assert outcomes(payload) == []
 
 
 @pytest.mark.parametrize(
@@ -224,9 +233,9 @@ def test_a_replay_reads_archived_events_back() -> None:
     lines = [event(), event("delete"), account(active=False, status="deleted")]
     data = "\n".join(map(json.dumps, lines)).encode()
     made = read_all(data)
-    assert [one.key for one in made if isinstance(one, Post | Deletion)] == [
+    assert [one if isinstance(one, tuple) else one.key for one in made] == [
         "bluesky:did:plc:eve/3ccc",
         "bluesky:did:plc:eve/3ccc",
+        "bluesky:author:did:plc:eve",
     ]
-    assert len(made) == 2
     assert posts_in(json.dumps(event()).encode())[0].text == TEXT

@@ -1,101 +1,26 @@
 """`python -m ingest SOURCE` and `check` as their users type them."""
 
 import json
-import logging
 import os
 import re
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from ingest import crawling, live, platforms
-from ingest.__main__ import main
-from stream.cli import entry
-from stream.settings import load_settings
-from tests.ingest.live.contract import wait_for
-
-ROOT = Path(__file__).parents[2]
-
-
-class Ingest:
-    """The command in a child that has everything imported already: a start takes seconds."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {
-            "EMOSTREAM_STATE_DIR": str(folder / "state"),
-            "EMOSTREAM_HEALTH_DIR": str(folder / "health"),
-        }
-        self.started: list[Running] = []
-
-    def start(self, *arguments: str | Path) -> "Running":
-        running = Running(self.folder, len(self.started))
-        self.started.append(running)
-        running.pid = os.fork()
-        if not running.pid:
-            self._be_the_command(running, [str(one) for one in arguments])
-        return running
-
-    def run(self, *arguments: str | Path) -> tuple[int, list[str], list[str]]:
-        running = self.start(*arguments)
-        code = running.ended()
-        return code, running.out.read_text().splitlines(), running.errors.read_text().splitlines()
-
-    def _be_the_command(self, running: "Running", arguments: list[str]) -> None:
-        try:
-            os.chdir(ROOT)
-            os.environ.update(self.environment)
-            load_settings.cache_clear()
-            logging.getLogger().handlers.clear()
-            # As if the folder's modules lay in ingest/live/.
-            live.__path__.append(str(ROOT / "tests/ingest/live/platforms"))
-            with running.out.open("w") as sys.stdout, running.errors.open("w") as sys.stderr:
-                sys.argv = ["ingest", *arguments]
-                try:
-                    entry(main)
-                except SystemExit as done:
-                    code = done.code
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(int(code or 0))
-        except BaseException:  # noqa: BLE001 - it must not come back as a second pytest
-            traceback.print_exc()
-        finally:
-            os._exit(99)
-
-
-class Running:
-    pid: int
-
-    def __init__(self, folder: Path, number: int) -> None:
-        self.out, self.errors = folder / f"out-{number}", folder / f"errors-{number}"
-
-    def ended(self) -> int:
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status)
-
-    def has_shown(self) -> bool:
-        return self.out.exists() and self.out.read_bytes().endswith(b"\n")
-
-    def has_said(self, words: str) -> bool:
-        return self.errors.exists() and words in self.errors.read_text()
+from ingest import backoff, platforms
+from stream import cli
+from tests.ingest.command import ROOT, Ingest
+from tests.ingest.live.crawler import wait_for
 
 
 @pytest.fixture
 def ingest(tmp_path: Path) -> Iterator[Ingest]:
     ingest = Ingest(tmp_path)
     yield ingest
-    for running in ingest.started:  # of a test that failed: nothing may outlive it
-        with suppress(ChildProcessError):
-            if os.waitpid(running.pid, os.WNOHANG) == (0, 0):
-                os.kill(running.pid, signal.SIGKILL)
-                running.ended()
+    ingest.end_all()
 
 
 def test_a_dry_run_prints_records_says_its_plan_and_moves_nothing_but_the_budget(
@@ -108,8 +33,9 @@ def test_a_dry_run_prints_records_says_its_plan_and_moves_nothing_but_the_budget
     assert [json.loads(line)["native_id"] for line in out] == ["0", "1"]
     assert errors[0] == "memory: asks every 5 s"
     assert re.match(r"memory-\d{8}T\d{6}-[0-9a-f]{4}: 2 posts, 0 deletions, ", errors[-1])
-    kept = json.loads((tmp_path / "state" / "memory.json").read_text())
-    assert kept == {"source": "memory", "ledgers": {"requests": {"used": 1}}}
+    assert not (tmp_path / "state" / "memory.json").exists()
+    (ledger,) = (tmp_path / "state" / "ledgers").glob("memory-*.json")
+    assert json.loads(ledger.read_text()) == {"used": 1}
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["posts"], report["gaps"], report["allowances"][0]["used"]) == (2, [], 1)
 
@@ -155,7 +81,7 @@ def test_a_source_can_do_something_else_than_crawl(ingest: Ingest) -> None:
         (["memory", "--hashtag-labels", "no.toml"], "error: no.toml: cannot be read: No such file"),
         (["memory", "--archive", "README.md", "--dry-run"], "README.md: cannot be archived to"),
         (["check"], "the following arguments are required: SOURCE"),
-        (["myspace"], "invalid choice: 'myspace' (choose from 'replay', 'check', 'bluesky'"),
+        (["myspace"], "invalid choice: 'myspace' (choose from 'replay', "),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_exit_code_2(
@@ -187,13 +113,38 @@ def test_a_signal_ends_it_cleanly_and_meanwhile_no_second_one_of_its_name_starts
 def test_a_source_that_does_not_let_go_is_left_where_it_is(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert crawling.DRAIN_SECONDS < 10
-    monkeypatch.setattr(crawling, "DRAIN_SECONDS", 0.5)
+    assert cli.DRAIN_SECONDS < 10
+    monkeypatch.setattr(cli, "DRAIN_SECONDS", 0.5)
     running = ingest.start("memory", "--posts", "1", "--hang", "--dry-run")
     wait_for(lambda: running.has_said("hangs"))
     os.kill(running.pid, signal.SIGTERM)
-    assert running.ended() == 1
+    assert running.ended() == cli.LEFT_BUSY
     assert "error: still busy 0.5 s after the request to stop" in running.errors.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "arguments", [["check", "memory", "--silent"], ["memory", "--count", "--silent"]]
+)
+def test_a_signal_ends_what_is_asked_outside_a_crawl(
+    ingest: Ingest, number: signal.Signals, arguments: list[str]
+) -> None:
+    running = ingest.start(*arguments)
+    wait_for(lambda: (ingest.folder / "state" / "memory.lock").exists())
+    began = time.monotonic()
+    os.kill(running.pid, number)
+    assert running.ended() == 130
+    assert time.monotonic() - began < 10
+    assert running.errors.read_text() == "interrupted\n"
+
+
+def test_what_is_asked_outside_a_crawl_has_a_minute(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "ANSWER_SECONDS", 0.2)
+    code, _, errors = ingest.run("check", "memory", "--silent")
+    assert code == 2
+    assert errors == ["error: the platform did not answer in a minute: try again later"]
 
 
 def test_a_station_that_waits_is_alive(ingest: Ingest, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Filters choose posts by language, words and hashtags, and say which chose."""
 
+from argparse import ArgumentParser
+
 import pytest
 
-from ingest.filters import Filter
+from ingest.filters import Filter, add_options, from_options
 from stream.posts import Origin, Post
 from tests.ingest.doubles import NOW
 
@@ -72,3 +74,29 @@ def test_a_filter_says_what_it_asks_for() -> None:
         str(Filter.of(["en", "de"], ["new year"], ["Joy"]))
         == "posts with “new year” or #joy in de or en"
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--language", "english", "english: must be a language's code, as en, de or pt-BR"),
+        ("--language", "", "must be a language's code"),
+        ("--keyword", " ", "must be a word or a phrase"),
+        ("--hashtag", "#", "must be a hashtag, as joy or #joy"),
+    ],
+)
+def test_what_would_choose_nothing_or_everything_is_refused(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = ArgumentParser()
+    add_options(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args([option, value])
+    assert said in capsys.readouterr().err
+
+
+def test_languages_with_a_region_are_taken() -> None:
+    parser = ArgumentParser()
+    add_options(parser)
+    given = parser.parse_args(["--language", "pt-BR", "--language", "en_GB", "--language", "fil"])
+    assert from_options(given).languages == {"pt", "en", "fil"}

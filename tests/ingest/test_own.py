@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stream.posts import Author, Deletion, Origin, Post
+from stream.codec import encode
+from stream.posts import Author, AuthorDeletion, Deletion, Origin, Post
 from tests.ingest.doubles import NOW, dead_letters_in, posts_in, read_all
 
 POST: dict[str, Any] = {
@@ -59,11 +60,21 @@ def test_a_deletion_is_a_record_too() -> None:
     assert deletion.origin.crawl == "c1"
 
 
+def test_so_is_the_deletion_of_an_author() -> None:
+    made = AuthorDeletion(
+        platform="x", author_id="7", deleted_at=NOW, origin=Origin(crawl="c0", stream="there")
+    )
+    (read,) = read_all(encode(made))
+    assert read == made.model_copy(update={"origin": Origin(crawl="c1", stream="there")})
+    (letter,) = read_all(encode(made).replace(b'"7"', b'"a\\udc00b"'))
+    assert letter == (1, "author_id: has characters that no id can have")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"kind": "classified_post"}, "kind: must be 'post', 'deletion'"),
-        ({"kind": None}, "kind: must be 'post', 'deletion'"),
+        ({"kind": "classified_post"}, "kind: must be 'post', 'deletion', 'author_deletion'"),
+        ({"kind": None}, "kind: must be 'post', 'deletion', 'author_deletion'"),
         ({"native_id": "a\udc00b"}, "native_id: has characters that no id can have"),
         ({"native_id": ""}, "post.native_id: String should have at least 1 character"),
         ({"created_at": None}, "post.created_at: Input should be a valid datetime"),

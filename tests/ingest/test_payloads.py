@@ -6,6 +6,7 @@ from ingest.payloads import moment, parse
 from stream.errors import InvalidRecord
 
 
+@pytest.mark.case(17)
 def test_nul_and_lone_surrogates_become_replacement_characters_everywhere() -> None:
     data = rb'{"a\ud800": ["x\u0000y", {"b": "\udfff\ud83d\ude00"}], "n": 1}'
     assert parse(data) == {"a\ufffd": ["x\ufffdy", {"b": "\ufffd\U0001f600"}], "n": 1}

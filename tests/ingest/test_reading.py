@@ -46,6 +46,7 @@ def test_lines_of_text_get_their_id_from_the_text() -> None:
     assert posts[0].created_at == NOW
 
 
+@pytest.mark.case(18)
 def test_nul_in_a_text_becomes_a_replacement_character() -> None:
     (post,) = posts_in(b"a\0b\n", "a.txt")
     assert post.text == "a\ufffdb"
@@ -145,6 +146,7 @@ def test_a_dead_letter_keeps_bytes_place_and_crawl() -> None:
     assert letter.key == "ingest:c1:folder/a.ndjson:2"
 
 
+@pytest.mark.case(21)
 def test_a_huge_line_is_a_dead_letter_that_is_cut_and_says_its_size() -> None:
     (letter,) = letters(b'{"a": "' + b"x" * 10_000_000 + b'"}\n')
     assert len(letter.original) == MAX_ORIGINAL
@@ -166,6 +168,7 @@ def test_two_bad_items_of_a_page_are_two_dead_letters_under_names_of_their_own()
     assert len({letter.key for letter in found}) == 2
 
 
+@pytest.mark.case(21)
 def test_a_nest_that_can_be_read_but_not_written_is_a_dead_letter_too() -> None:
     for depth in range(900, 1000):
         deep = b'{"data": [' + b'{"a":' * depth + b"1" + b"}" * depth + b", 5]}"

@@ -11,8 +11,9 @@ import pytest
 from ingest.inputs import Input
 from ingest.replay import Plan, Replay, new_crawl
 from ingest.sending import Counts, Sender
+from stream.codec import encode
 from stream.errors import UserError
-from stream.posts import Deletion
+from stream.posts import AuthorDeletion, Deletion, Origin
 from tests.ingest.doubles import NOW, MemoryDestination, SettableClock, given
 
 if TYPE_CHECKING:
@@ -99,6 +100,15 @@ def test_shifted_posts_have_ids_of_this_run_and_so_have_those_they_refer_to() ->
     assert all(post.observed_at == NOW for post in run.destination.posts)
 
 
+def test_a_retold_deletion_of_an_author_is_of_nobody() -> None:
+    gone = AuthorDeletion(platform="x", author_id="7", deleted_at=NOW, origin=Origin(crawl="c0"))
+    run = Run(given(INPUT + encode(gone)), shift_to_now=True)
+    run.go()
+    told = run.destination.records[-1]
+    assert isinstance(told, AuthorDeletion)
+    assert told.author_id == f"7~{RUN}"
+
+
 def test_a_time_that_cannot_be_shifted_is_a_dead_letter() -> None:
     post = b'{"kind": "post", "platform": "x", "native_id": "9", "text": "a",'
     far = post + b'"created_at": "9999-12-30T00:00:00Z", "observed_at": "9999-12-30T00:00:00Z"}\n'
@@ -125,7 +135,7 @@ def test_an_id_that_would_grow_too_long_is_a_dead_letter() -> None:
 def test_rounds_have_ids_of_their_own_and_later_ones_happen_as_they_are_sent() -> None:
     run = Run(given(INPUT), loop=True, shift_to_now=True, rate=1.0, limit=6)
     counts = run.go()
-    assert [record.native_id for record in run.destination.records] == [
+    assert [record.key.partition(":")[2] for record in run.destination.records] == [
         f"1~{RUN}.1",
         f"2~{RUN}.1",
         f"1~{RUN}.1",

@@ -10,7 +10,7 @@ from typing import Any
 
 from classifier.labels import EMOTIONS
 from stream.codec import decode_collected
-from stream.posts import Deletion, Post
+from stream.posts import Collected, Deletion, Post
 
 SAMPLES = Path(__file__).parents[2] / "ingest" / "samples"
 INTENT = Path(__file__).parent / "data" / "sample_intent.tsv"
@@ -46,7 +46,7 @@ def comments() -> list[Payload]:
     return found
 
 
-def own_records() -> list[Post | Deletion]:
+def own_records() -> list[Collected]:
     return [decode_collected(line) for line in lines("posts.ndjson")]
 
 

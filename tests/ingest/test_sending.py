@@ -92,8 +92,9 @@ def test_what_was_not_taken_is_sent_by_the_next_flush_and_counted_once() -> None
     assert sender.counts.posts == 2
 
 
+@pytest.mark.case(6)
 def test_a_record_that_is_too_large_becomes_a_dead_letter() -> None:
-    destination = MemoryDestination(refuse=lambda record: record.native_id == "2")
+    destination = MemoryDestination(refuse=lambda record: record.key.endswith(":2"))
     sender = Sender(destination, "c1", Event())
     for one in found("1", "2", "3"):
         sender.add(one)

@@ -11,27 +11,13 @@ from ingest.state import State
 from stream.errors import UserError
 
 
-def test_a_cursor_and_ledgers_are_there_again(tmp_path: Path) -> None:
+def test_a_cursor_is_there_again(tmp_path: Path) -> None:
     with State.open(tmp_path / "new", "x", "x") as state:
         assert state.cursor is None
-        assert state.ledger("budget") == {}
         state.save({"after": "17"})
-        state.save_ledger("budget", {"2026-11-21": 3})
-        state.save_ledger("quota", {"search": 1})
         state.save({"after": "18"})
     with State.open(tmp_path / "new", "x", "x") as state:
         assert state.cursor == {"after": "18"}
-        assert state.ledger("budget") == {"2026-11-21": 3}
-        assert state.ledger("quota") == {"search": 1}
-
-
-def test_what_a_ledger_gives_is_a_copy(tmp_path: Path) -> None:
-    with State.open(tmp_path, "x") as state:
-        spent = {"days": {"2026-11-21": 3}}
-        state.save_ledger("budget", spent)
-        spent["days"]["2026-11-21"] = 4
-        state.ledger("budget")["days"]["2026-11-21"] = 5
-        assert state.ledger("budget") == {"days": {"2026-11-21": 3}}
 
 
 def test_a_second_crawl_of_the_same_name_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -43,19 +29,19 @@ def test_a_second_crawl_of_the_same_name_is_refused_in_one_line(tmp_path: Path) 
 
 def test_a_shared_state_in_use_is_a_copy_whose_changes_are_not_kept(tmp_path: Path) -> None:
     with State.open(tmp_path, "x") as state:
-        state.save_ledger("budget", {"used": 3})
+        state.save({"after": 3})
         with State.open(tmp_path, "x", share=True) as copy:
-            assert copy.ledger("budget") == {"used": 3}
-            copy.save_ledger("budget", {"used": 4})
-            assert copy.ledger("budget") == {"used": 4}
-        state.save({"after": 1})
+            assert copy.cursor == {"after": 3}
+            copy.save({"after": 4})
+            assert copy.cursor == {"after": 4}
     with State.open(tmp_path, "x", share=True) as state:
-        assert state.ledger("budget") == {"used": 3}
-        state.save_ledger("budget", {"used": 5})
+        assert state.cursor == {"after": 3}
+        state.save({"after": 5})
     with State.open(tmp_path, "x") as state:
-        assert state.ledger("budget") == {"used": 5}
+        assert state.cursor == {"after": 5}
 
 
+@pytest.mark.case(35)
 def test_a_killed_process_leaves_no_lock_and_no_half_written_state(tmp_path: Path) -> None:
     pid = os.fork()
     if not pid:
@@ -89,6 +75,7 @@ def test_a_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "\udcff"])
+@pytest.mark.case(35)
 def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, content: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(content, errors="surrogateescape")

@@ -2,4 +2,5 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.ingest.live.contract")
+for part in ("contract_reading", "contract_faults", "contract_stopping"):
+    pytest.register_assert_rewrite(f"tests.ingest.live.{part}")

@@ -37,7 +37,10 @@ class FakeBluesky:
         self._answers: list[tuple[int, Mapping[str, str]]] = []
         self._kept_from = 0
         self._posts = self._era = 0
-        self._stalled = self._closed = False
+        self._stalled = self._closed = self._hanging = False
+        self.fresh = False
+        """Whether a first crawl gets only what comes after it connected, as the server does it."""
+        self.secret: str | None = None
         self._changed = Condition()
         self._server: Server = serve(
             self._tell, "127.0.0.1", 0, process_request=self._refuse, compression=None
@@ -53,6 +56,11 @@ class FakeBluesky:
     def publish(self, texts: Sequence[str], **record: Any) -> list[str]:
         """Publishes a post for each text; gives their native ids."""
         return [self._post(text, record) for text in texts]
+
+    def late(self, text: str, seconds: float) -> str:
+        """Publishes a post that its author's device wrote so long ago."""
+        written = self._now() - timedelta(seconds=seconds)
+        return self._post(text, {"createdAt": written.isoformat()})
 
     def delete(self, native_id: str) -> None:
         """Deletes a post."""
@@ -105,6 +113,10 @@ class FakeBluesky:
             self._stalled = True
             self._changed.notify_all()
 
+    def hang(self) -> None:
+        """Takes each connection from now on, and never answers."""
+        self._hanging = True
+
     def forget_before(self, native_id: str) -> None:
         """No longer gives what was before this post."""
         rkey = native_id.rpartition("/")[2]
@@ -139,6 +151,8 @@ class FakeBluesky:
 
     def _refuse(self, _connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(parse_qs(urlsplit(request.path).query))
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._hanging)
         if urlsplit(request.path).path != "/subscribe":
             return Response(404, "Not Found", Headers(), b"")
         if not self._answers:

@@ -34,7 +34,10 @@ class FakeMastodon:
         self._events: list[str] = []
         self._answers: list[tuple[int, Mapping[str, str]]] = []
         self._count = self._era = 0
-        self._stalled = self._closed = False
+        self._stalled = self._closed = self._hanging = False
+        self.fresh = False
+        """Whether a first crawl begins with the moment, as the source does it."""
+        self.secret: str | None = TOKEN
         self._changed = Condition()
         outer = self
 
@@ -62,14 +65,18 @@ class FakeMastodon:
         host, port = self._server.server_address[:2]
         return f"{host!s}:{port}"
 
-    def id_now(self) -> str:
+    def id_now(self, ago: float = 0.0) -> str:
         """Gives an id as Mastodon makes them: milliseconds, then 16 bits that count here."""
         self._count += 1
-        return str(int(self._now().timestamp() * 1000) << 16 | self._count % 65_536)
+        return str(int((self._now().timestamp() - ago) * 1000) << 16 | self._count % 65_536)
 
     def publish(self, texts: Sequence[str], **fields: Any) -> list[str]:
         """Publishes a status for each text; gives their ids as our records have them."""
         return [self._publish(text, fields) for text in texts]
+
+    def late(self, text: str, seconds: float) -> str:
+        """Shows a status from another server; its id is of when it was written there."""
+        return self._publish(text, {"id": self.id_now(seconds)})
 
     def edit(self, native_id: str, text: str) -> None:
         """Changes a status."""
@@ -113,6 +120,10 @@ class FakeMastodon:
         """Says nothing more on the streams there are, no thump either."""
         with self._changed:
             self._stalled = True
+
+    def hang(self) -> None:
+        """Takes each request from now on, and never answers."""
+        self._hanging = True
 
     def forget_before(self, native_id: str) -> None:
         """No longer has what was before this status."""
@@ -159,6 +170,7 @@ class FakeMastodon:
         self.requests.append((parts.path, asked))
         self.authorizations.append(handler.headers["Authorization"])
         with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._hanging)
             at = len(self._events)
         if self._answers:
             status, headers = self._answers.pop(0)
@@ -185,7 +197,7 @@ class FakeMastodon:
         if "min_id" not in asked:
             return self._statuses[: -limit - 1 : -1]
         newer = [one for one in self._statuses if int(one["id"]) > int(asked["min_id"])]
-        return newer[:limit][::-1]
+        return sorted(newer, key=lambda one: int(one["id"]))[:limit][::-1]
 
     def _json(
         self,

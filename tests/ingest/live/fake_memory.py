@@ -4,13 +4,17 @@ The platform gives up to ten events after a number; the cursor is the newest num
 """
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 
 from ingest import own
-from ingest.backoff import Backoff, pauses, retry_after
+from ingest.backoff import Backoff, Stopped, answered, pauses, retry_after
 from ingest.context import Context
+from ingest.ledger import Ledger
 from ingest.payloads import parse
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Allowance, Arrival, Cursor, Gap, LiveSource, Pause, Told
@@ -21,7 +25,7 @@ PAGE = 10
 POLL_SECONDS = 5.0
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         super().__init__(f"status {status}")
         self.status, self.headers = status, headers
@@ -36,6 +40,9 @@ class MemoryPlatform:
     events: list[bytes] = field(default_factory=list)
     oldest: int = 0
     answers: deque[Exception] = field(default_factory=deque)
+    hanging: bool = False
+    fresh: bool = False
+    secret: str | None = None
 
     def source(self, context: Context) -> LiveSource:
         return MemorySource(self, context)
@@ -43,10 +50,13 @@ class MemoryPlatform:
     def publish(self, texts: Sequence[str]) -> list[str]:
         return [self._add(text) for text in texts]
 
-    def _add(self, text: str) -> str:
+    def late(self, text: str, seconds: float) -> str:
+        return self._add(text, seconds)
+
+    def _add(self, text: str, seconds: float = 0.0) -> str:
         native_id = str(len(self.events))
         post = {"kind": "post", "platform": "memory", "native_id": native_id, "text": text}
-        times = {"created_at": self.clock.now().isoformat()}
+        times = {"created_at": (self.clock.now() - timedelta(seconds=seconds)).isoformat()}
         self.events.append(json.dumps(post | times).encode())
         return native_id
 
@@ -67,12 +77,17 @@ class MemoryPlatform:
     def stall(self) -> None:
         self.answers.append(TimeoutError("silent"))
 
+    def hang(self) -> None:
+        self.hanging = True
+
     def forget_before(self, native_id: str) -> None:
         self.oldest = int(native_id)
 
     def ask(self, after: int) -> tuple[int, list[bytes]]:
         """The number of the first event given, and the events."""
         self.requests.append(after)
+        if self.hanging:
+            time.sleep(3600)
         if self.answers:
             raise self.answers.popleft()
         first = max(after + 1, self.oldest)
@@ -86,6 +101,7 @@ class MemorySource:
 
     def __init__(self, server: MemoryPlatform, context: Context) -> None:
         self._server, self._context = server, context
+        self._ledger = Ledger.of(context.state, "memory", "no token")
         self._backoff = Backoff(first=1.0, longest=60.0)
 
     def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
@@ -94,7 +110,9 @@ class MemorySource:
         while not stop.is_set():
             self._spend()
             try:
-                first, page = self._server.ask(after)
+                first, page = yield from answered(partial(self._server.ask, after), stop)
+            except Stopped:
+                return
             except Refused as refused:
                 yield from self._refused(refused)
                 continue
@@ -124,8 +142,7 @@ class MemorySource:
             return Refusal(str(error))
 
     def _spend(self) -> None:
-        ledger = self._context.state.ledger("requests")
-        self._context.state.save_ledger("requests", {"used": ledger.get("used", 0) + 1})
+        self._ledger.change(lambda kept: {"used": kept.get("used", 0) + 1})
 
     def check(self) -> Told:
         self._server.ask(0)
@@ -135,5 +152,5 @@ class MemorySource:
         return ["memory: asks every 5 s"]
 
     def allowances(self) -> Sequence[Allowance]:
-        used = self._context.state.ledger("requests").get("used", 0)
+        used = self._ledger.read().get("used", 0)
         return [Allowance("requests", used, unit="requests")]

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from ingest.budget import Budget, Limits
 from ingest.context import Context
+from ingest.ledger import Ledger
 from ingest.live.x import X
 from ingest.live.x_api import Api
 from ingest.live.x_recheck import Recheck
@@ -30,7 +31,7 @@ from tests.ingest.doubles import SettableClock
 
 TOKEN = "a-token"
 RULES = (Rule(tag="days", value="day lang:en"),)
-PATIENCE = Patience(tick=0.02, stall=0.2, indexed=0.0)
+PATIENCE = Patience(tick=0.02, stall=0.2, indexed=0.0, search=0.02)
 KEEP_ALIVE_SECONDS = 0.05
 WEEK = timedelta(days=7)
 PROBLEMS = "https://api.x.com/2/problems/"
@@ -89,6 +90,10 @@ class FakeX:
         """In order: whether it is a post, and the line."""
         self._told = self._newest = 0
         self._answers: list[Answer] = []
+        self._hanging: str | None = None
+        self.fresh = False
+        self.secret: str | None = TOKEN
+        self._closing = Event()
         self._era, self._stalled, self._connections = 0, -1, 0
         self._closed = False
         self._changed = Condition()
@@ -106,7 +111,8 @@ class FakeX:
     def source(self, context: Context) -> X:
         """What a test wants of this server: a stream, the search of a span, or posts by id."""
         api, waits = self.api(context), Waits(lambda: 1.0)
-        budget = Budget(self.limits, context.state, context.now)
+        ledger = Ledger.of(context.state, "x", TOKEN)
+        budget = Budget(self.limits, ledger, context.now)
         wait = self.wanted.wait_for_budget
         if self.ids is not None:
             return X(api, budget, Recheck(api, budget, context, waits, self.ids, wait=wait))
@@ -120,6 +126,12 @@ class FakeX:
         ids = [self._post(text, fields) for text in texts]
         self._clock.wait(1.0)
         return ids
+
+    def late(self, text: str, seconds: float) -> str:
+        """Shows a post that was written so long ago only now."""
+        new = str(id_at(self._now() - timedelta(seconds=seconds)) + len(self._posts))
+        self._publish(new, text, {"edit_history_tweet_ids": [new]})
+        return new
 
     def edit(self, native_id: str, text: str) -> str:
         """Publishes a new version of a post; gives the version's own id."""
@@ -173,6 +185,22 @@ class FakeX:
         """Answers the next request so."""
         self._answers.append(Answer(status, headers or {}, problem, body))
 
+    def hang(self, path: str = "") -> None:
+        """Takes each request (for this path) from now on, and never answers."""
+        self._hanging = path
+
+    def wake(self) -> None:
+        """Answers again what is asked from now on."""
+        self._hanging = None
+
+    def hangs(self, asked: Asked) -> bool:
+        """Waits, where the request is not to be answered, until the server ends; then says so."""
+        with self._changed:
+            if self._hanging is None or not asked.path.startswith(self._hanging):
+                return False
+            self._asked.append(asked)
+        return self._closing.wait()
+
     def forget_before(self, native_id: str) -> None:
         """Search no longer knows older posts."""
         self._posts = [one for one in self._posts if int(one["id"]) >= int(native_id)]
@@ -187,6 +215,7 @@ class FakeX:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._closing.set()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -358,6 +387,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length)) if length else None
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), body, headers)
+        if self.server.fake.hangs(asked):
+            self.close_connection = True
+            return
         answer = self.server.fake.next_answer(asked)
         if answer.status == 200 and answer.body is None:
             self._stream()

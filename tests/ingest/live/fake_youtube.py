@@ -30,7 +30,7 @@ MOST_IDS = 50
 REASONS = {400: "badRequest", 401: "authError", 403: "forbidden", 429: "rateLimitExceeded"}
 
 
-class Fault(Exception):  # noqa: N818 - as the domain names it
+class Fault(Exception):
     """An error answer."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] = {}) -> None:
@@ -121,6 +121,8 @@ class FakeYouTube:
     _forgotten: int | None = None
     _drop: int = 0
     _stall: int = 0
+    fresh: bool = False
+    secret: str | None = KEY
     _count: int = 0
 
     def __post_init__(self) -> None:
@@ -153,6 +155,13 @@ class FakeYouTube:
             self.clock.wait(self.between)
             published.append(self._publish(text, video, parent))
         return published
+
+    def late(self, text: str, seconds: float) -> str:
+        """Shows a comment that was written so long ago only now."""
+        written = self.clock.now() - timedelta(seconds=seconds)
+        comment = self._publish(text, VIDEO, None)
+        self._comments[comment].published = self._comments[comment].updated = written
+        return comment
 
     def edit(self, comment: str, text: str) -> None:
         """Changes a comment."""
@@ -190,6 +199,10 @@ class FakeYouTube:
     def stall(self) -> None:
         """Leaves the next request without an answer."""
         self._stall = 1
+
+    def hang(self) -> None:
+        """Leaves each request from now on without an answer."""
+        self._stall = 1_000_000
 
     def expire_tokens(self) -> None:
         """Page tokens given so far are no longer good."""
@@ -337,12 +350,13 @@ class FakeYouTube:
         return found
 
     def _publish(self, text: str, video: str, parent: str | None) -> str:
-        self._count += 1
-        native_id = f"{parent}.r{self._count:08d}" if parent else f"Ugx{self._count:08d}"
-        now = self.clock.now()
-        self._comments[native_id] = FakeComment(
-            native_id, video, text, now, now, self._count, parent
-        )
+        with self._lock:
+            self._count += 1
+            native_id = f"{parent}.r{self._count:08d}" if parent else f"Ugx{self._count:08d}"
+            now = self.clock.now()
+            self._comments[native_id] = FakeComment(
+                native_id, video, text, now, now, self._count, parent
+            )
         return native_id
 
     # The server.
@@ -382,7 +396,7 @@ class FakeYouTube:
                 self._drop -= 1
                 handler.close_connection = True
                 return
-            silent, self._stall = self._stall, 0
+            silent, self._stall = self._stall > 0, max(0, self._stall - 1)
             try:
                 if not silent and self._faults:
                     raise self._faults.pop(0)

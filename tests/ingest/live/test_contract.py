@@ -10,9 +10,10 @@ import pytest
 from ingest.context import Context
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Arrival, Cursor, Gap, LiveSource, Pause
+from stream.posts import Deletion, Post
 from tests.ingest.doubles import SettableClock
-from tests.ingest.live import contract
-from tests.ingest.live.contract import Crawler, Fake, SourceContract
+from tests.ingest.live.contract import SourceContract
+from tests.ingest.live.crawler import Crawler, Fake
 from tests.ingest.live.fake_memory import PAGE, MemoryPlatform, MemorySource, Refused
 
 
@@ -77,7 +78,7 @@ class GivesNewIds(MemorySource):
 
     def _outcome(self, data: bytes) -> Outcome:
         outcome = super()._outcome(data)
-        if isinstance(outcome, Refusal):
+        if not isinstance(outcome, Post | Deletion):
             return outcome
         run = len(self._server.requests)
         return outcome.model_copy(update={"native_id": f"{outcome.native_id}-{run}"})
@@ -86,7 +87,7 @@ class GivesNewIds(MemorySource):
 class KeepsTheBudgetToItself(MemorySource):
     def __init__(self, server: MemoryPlatform, context: Context) -> None:
         super().__init__(server, context)
-        self._kept = context.state.ledger("nothing")
+        self._kept = {"used": 0}
 
     def _spend(self) -> None:
         self._kept["used"] = self._kept.get("used", 0) + 1
@@ -121,7 +122,7 @@ def test_a_source_that_breaks_it_is_found_out(
         def source(self, context: Context) -> LiveSource:
             return source(self, context)
 
-    monkeypatch.setattr(contract, "REAL_SECONDS", 0.5)
+    monkeypatch.setattr("tests.ingest.live.crawler.REAL_SECONDS", 0.5)
     clock = SettableClock()
     fake = Broken(clock)
     crawler = Crawler(fake, clock, tmp_path / "state")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from ingest import backoff
 from ingest.budget import Limits
 from ingest.context import Context
 from ingest.live import x as x_live
@@ -24,7 +25,8 @@ from ingest.x import id_at, id_time
 from stream.errors import UserError
 from stream.settings import Settings
 from tests.ingest.doubles import NOW, SettableClock
-from tests.ingest.live.contract import Crawler, Ran, SourceContract, Timeless, archived, texts
+from tests.ingest.live.contract import SourceContract, WithToken
+from tests.ingest.live.crawler import Crawler, Ran, Timeless, archived, texts
 from tests.ingest.live.fake_x import RULES, TOKEN, FakeX
 
 pytestmark = pytest.mark.wire
@@ -58,7 +60,7 @@ def context(clock: SettableClock, tmp_path: Path) -> Iterator[Context]:
         yield Context("c1", state, Timeless(clock), clock.now, clock.monotonic)
 
 
-class TestX(SourceContract):
+class TestX(SourceContract, WithToken):
     """The filtered stream."""
 
     @pytest.fixture
@@ -161,7 +163,7 @@ def test_what_a_drop_missed_is_searched_for_with_the_rule_that_it_matched(
     assert gaps(ran) == []
 
 
-def test_until_what_was_missed_is_here_the_cursor_does_not_move(
+def test_stopped_before_what_was_missed_is_here_it_is_searched_for_at_the_next_start(
     fake: FakeX, crawler: Crawler
 ) -> None:
     crawler.until_seen(fake.publish(texts(2)))
@@ -176,7 +178,124 @@ def test_until_what_was_missed_is_here_the_cursor_does_not_move(
 
     assert crawler.run(streamed).ids == set(later)
     fake.wanted = replace(fake.wanted, patience=replace(fake.wanted.patience, indexed=0.0))
-    assert crawler.until_seen([*missed, *later]).ids >= {*missed, *later}
+    assert crawler.until_seen(missed).ids >= set(missed)
+
+
+def test_what_was_still_to_be_searched_for_is_a_gap_for_who_wants_no_filling_any_more(
+    fake: FakeX, crawler: Crawler
+) -> None:
+    crawler.until_seen(fake.publish(texts(2)))
+    missed = fake.publish(texts(3, "missed"))
+    fake.wanted = replace(fake.wanted, patience=replace(fake.wanted.patience, indexed=3600.0))
+    crawler.run(lambda _ran: len(fake.asked(STREAM)) == 2)
+    crawler.clock.wait(7200)
+    fake.wanted = replace(fake.wanted, fill=False)
+    ran = crawler.run(lambda ran: len(gaps(ran)) == 2)
+    assert ["--no-fill" in gap.reason for gap in gaps(ran)] == [True, True]
+    since = gaps(ran)[0].since
+    assert since is not None
+    assert since <= id_time(missed[0])
+    assert fake.asked(SEARCH) == []
+
+
+@pytest.mark.parametrize("start_anew", [False, True])
+def test_after_one_more_drop_a_search_goes_on_at_its_page(
+    fake: FakeX, crawler: Crawler, start_anew: bool
+) -> None:
+    crawler.until_seen(fake.publish(texts(2)))
+    crawler.clock.wait(120)
+    missed = fake.publish(texts(250, "missed"))
+    crawler.clock.wait(120)
+    after: list[str] = []
+
+    def until(ran: Ran) -> bool:
+        if not after and ran.ids & set(missed):
+            fake.answer_next(503)  # the second page, or the next connection
+            fake.drop_connections()
+            after.extend(fake.publish(texts(2, "after")))
+            return start_anew
+        crawler.clock.wait(0.1)
+        return bool(after) and ran.ids >= {*missed, *after}
+
+    ran = crawler.run(until)
+    ids = ran.ids
+    if start_anew:
+        ids = ids | crawler.run(lambda again: {*ids, *again.ids} >= {*missed, *after}).ids
+    assert ids >= {*missed, *after}
+    of_missed = [
+        page.query.get("next_token")
+        for page in fake.asked(SEARCH)
+        if int(page.query["since_id"]) < int(missed[0])
+    ]
+    assert of_missed.count(None) == 1
+    assert {missed[150], missed[50]} <= set(of_missed)
+
+
+def test_drops_in_a_row_are_searched_for_as_one_stretch(fake: FakeX, crawler: Crawler) -> None:
+    crawler.until_seen(fake.publish(texts(1)))
+    fake.wanted = replace(fake.wanted, patience=replace(fake.wanted.patience, indexed=30.0))
+    missed: list[str] = []
+
+    def until(ran: Ran) -> bool:
+        if len(missed) < 5 and len(fake.asked(STREAM)) == len(missed) + 2:
+            fake.drop_connections()
+            missed.extend(fake.publish(["missed"]))
+        crawler.clock.wait(2.0 if len(missed) == 5 else 0.1)
+        return len(missed) == 5 and ran.ids >= set(missed)
+
+    crawler.run(until)
+    assert len(fake.asked(SEARCH)) == 1
+
+
+def test_a_search_without_an_answer_does_not_hold_the_stream(fake: FakeX, crawler: Crawler) -> None:
+    crawler.until_seen(fake.publish(texts(1)))
+    fake.publish(["missed"])
+    fake.hang(SEARCH)
+    live: list[str] = []
+
+    def until(ran: Ran) -> bool:
+        if not live and fake.asked(SEARCH):
+            live.extend(fake.publish(texts(3, "live")))
+        return bool(live) and ran.ids >= set(live)
+
+    began = time.monotonic()
+    crawler.run(until)
+    assert time.monotonic() - began < 5
+
+
+def test_a_search_without_an_answer_is_asked_again_in_the_end(
+    fake: FakeX, crawler: Crawler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "ANSWER_SECONDS", 0.2)
+    fake.span = Span("day lang:en")
+    ids = fake.publish(texts(2))
+    fake.hang(SEARCH)
+
+    def wake(_ran: Ran) -> bool:
+        fake.wake()
+        return False
+
+    assert crawler.run(wake).ids == set(ids)
+    assert len(fake.asked(SEARCH)) == 2
+
+
+def test_a_page_kept_for_longer_than_search_reaches_back_is_begun_anew_with_a_gap(
+    fake: FakeX, crawler: Crawler
+) -> None:
+    fake.span = Span("day lang:en", start=NOW - timedelta(hours=1))
+    fake.publish(texts(150))
+
+    def refuse(_ran: Ran) -> bool:
+        fake.answer_next(401)
+        return False
+
+    with pytest.raises(UserError):
+        crawler.run(refuse)
+    crawler.clock.wait(8 * 86_400)
+    late = fake.publish(["late"])
+    ran = crawler.run()
+    assert ran.ids == set(late)
+    assert [gap.since for gap in gaps(ran)] == [NOW - timedelta(hours=1)]
 
 
 def test_a_rule_that_cannot_be_searched_leaves_a_gap(fake: FakeX, crawler: Crawler) -> None:
@@ -253,6 +372,7 @@ def test_the_sampled_stream_keeps_a_language_and_cannot_be_filled(
     assert len(fake.asked("/2/tweets/sample/stream")) == 2
 
 
+@pytest.mark.case(32)
 def test_keep_alives_hold_a_quiet_stream(fake: FakeX, crawler: Crawler) -> None:
     fake.publish(["day"])
     turns: list[None] = []
@@ -273,6 +393,7 @@ def test_a_line_without_an_end_costs_the_connection_and_no_memory(
     assert ran.destination.letters == []
 
 
+@pytest.mark.case(34)
 def test_an_edit_replaces_what_it_edits(fake: FakeX, crawler: Crawler) -> None:
     (first,) = fake.publish(["what a dya"])
     fake.edit(first, "what a day")
@@ -367,6 +488,7 @@ def test_no_answer_at_all_is_waited_out(
     assert set(reasons) == {"ConnectionError; asking again"}
 
 
+@pytest.mark.case(33)
 def test_the_end_of_the_rate_limit_is_waited_for(fake: FakeX, crawler: Crawler) -> None:
     reset = str(int(NOW.timestamp()) + 700)
     fake.answer_next(429, {"x-rate-limit-reset": reset, "x-rate-limit-remaining": "0"})
@@ -402,6 +524,7 @@ def test_after_an_http_error_from_five_seconds_doubled() -> None:
 
 
 @pytest.mark.parametrize("status", [420, 429])
+@pytest.mark.case(33)
 def test_asked_too_often_from_a_minute_doubled(status: int) -> None:
     assert _waits(Refused(status, "", None), 6) == [60, 120, 240, 480, 900, 900]
 
@@ -453,26 +576,32 @@ def test_told_to_wait_it_goes_on_the_next_day_and_reports_the_gap(
     assert fake.asked(SEARCH) == []
 
 
-def test_filling_stays_within_the_budget_and_goes_on_with_the_next_one(
+def test_filling_takes_half_of_the_budget_and_goes_on_the_next_day(
     fake: FakeX, crawler: Crawler
 ) -> None:
-    fake.limits = Limits(0.005, posts_per_day=31)
+    fake.limits = Limits(0.005, posts_per_day=101)
     crawler.until_seen(fake.publish(texts(1)))
-    missed = fake.publish(texts(60, "missed"))
-    with pytest.raises(UserError, match="used up"):
-        crawler.run(destination=(taken := crawler.destination))
-    assert [page.query["max_results"] for page in fake.asked(SEARCH)] == ["30"]
-    crawler.clock.wait(86_400)
-    fake.limits = Limits(0.005)
-    rest = set(missed) - {post.native_id for post in taken.posts}
-    assert len(rest) == 30
-    crawler.until_seen(sorted(rest))
+    missed = fake.publish(texts(120, "missed"))
+    live: list[str] = []
+
+    def until(ran: Ran) -> bool:
+        if not live and len(ran.ids) == 50:
+            live.extend(fake.publish(texts(3, "live")))
+        if set(live) <= ran.ids:
+            crawler.clock.wait(3600.0)
+        return ran.ids >= {*missed[40:], *live}
+
+    ran = crawler.run(until)
+    pages = fake.asked(SEARCH)
+    assert [page.query["max_results"] for page in pages] == ["50", "50"]
+    assert [page.query.get("next_token") for page in pages] == [None, missed[70]]
+    assert gaps(ran) == []
 
 
 def test_a_rest_of_the_budget_too_small_for_a_page_leaves_a_gap(
     fake: FakeX, crawler: Crawler
 ) -> None:
-    fake.limits = Limits(0.005, posts_per_day=9)
+    fake.limits = Limits(0.005, posts_per_day=19)
     crawler.until_seen(fake.publish(texts(1)))
     fake.publish(["missed"])
     ran = crawler.run(lambda ran: bool(gaps(ran)))

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from ingest import backoff
 from ingest.context import Context
+from ingest.live import youtube_source
 from ingest.sources import Pause
 from ingest.state import State
 from stream.errors import UserError
 from stream.posts import ContextAnnotation, Deletion, Post
 from tests.ingest.doubles import NOW, MemoryDestination, SettableClock
-from tests.ingest.live.contract import Crash, Crawler, Fake, Ran, SourceContract, Timeless, texts
+from tests.ingest.live.contract import SourceContract, WithToken
+from tests.ingest.live.crawler import Crash, Crawler, Fake, Ran, Timeless, texts
 from tests.ingest.live.fake_youtube import CHANNEL, KEY, VIDEO, FakeYouTube
 
 pytestmark = pytest.mark.wire
@@ -49,7 +52,7 @@ def crawler(youtube: FakeYouTube, clock: Hurried, tmp_path: Path) -> Crawler:
     return Crawler(youtube, clock, tmp_path / "state")
 
 
-class TestYouTube(SourceContract):
+class TestYouTube(SourceContract, WithToken):
     @pytest.fixture
     def fake(self, clock: SettableClock) -> Iterator[Fake]:
         with FakeYouTube(clock) as server:
@@ -240,6 +243,7 @@ def test_a_deletion_knows_when_the_comment_was_written(
     youtube.delete(first)
     ran = crawler.run(lambda ran: bool(ran.deleted))
     (deletion,) = ran.destination.records
+    assert isinstance(deletion, Deletion)
     assert deletion.created_at == NOW
     assert deletion.origin.video == VIDEO
 
@@ -509,6 +513,7 @@ def test_our_own_quota_used_up_it_waits_until_midnight_in_california(
     assert len(youtube.asked("commentThreads.list")) == 4
 
 
+@pytest.mark.case(33)
 def test_the_api_says_that_the_quota_is_used_up_and_is_believed(
     youtube: FakeYouTube, crawler: Crawler, clock: Hurried
 ) -> None:
@@ -724,3 +729,33 @@ def test_check_does_not_wait_for_a_quota_that_is_used_up(
         source = youtube.source(Context("c1", state, Timeless(clock), clock.now))
         with pytest.raises(UserError, match="quota is used up, until 2026-11-21 08:00 UTC"):
             source.check()
+
+
+def test_of_videos_that_are_read_no_longer_the_last_hundred_places_are_kept(
+    youtube: FakeYouTube, crawler: Crawler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(youtube_source, "LEFT_VIDEOS", 3)
+    (kept,) = youtube.publish(["on the video that stays"])
+    for number in range(6):
+        video = f"vid_{50 + number}-abcd"
+        youtube.add_video(video)
+        youtube.options = ("--video", VIDEO, "--video", video, "--once")
+        crawler.until_seen(youtube.publish(["for a while"], video=video))
+    with State.open(crawler.folder, "contract") as state:
+        assert state.cursor is not None
+        videos = sorted(state.cursor["videos"])
+    assert videos == [VIDEO, "vid_52-abcd", "vid_53-abcd", "vid_54-abcd", "vid_55-abcd"]
+    assert kept not in crawler.run().ids  # its place was not forgotten
+
+
+def test_an_answer_that_never_ends_is_given_up_and_the_next_is_read_on_a_new_connection(
+    youtube: FakeYouTube,
+    crawler: Crawler,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(backoff, "ANSWER_SECONDS", 0.1)  # before the client's own time-out
+    ids = youtube.publish(texts(3))
+    youtube.stall()
+    assert crawler.until_seen(ids).ids == set(ids)
+    assert caplog.text.count("asking again") == 1

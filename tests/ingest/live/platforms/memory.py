@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 from threading import Event
 
@@ -21,6 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", type=int, help="of its first answer")
     parser.add_argument("--text", default="hi", help="of the posts")
     parser.add_argument("--hang", action="store_true", help="when nothing is left")
+    parser.add_argument("--silent", action="store_true", help="it never answers")
     parser.add_argument("--count", action="store_true", help="say how many and do nothing")
     parser.set_defaults(act=act)
 
@@ -28,6 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def act(arguments: argparse.Namespace, settings: Settings, context: Context) -> int | None:
     if not arguments.count:
         return None
+    if arguments.silent:
+        time.sleep(3600)
     print(f"{arguments.posts} posts")
     return 0
 
@@ -39,6 +43,8 @@ def make(arguments: argparse.Namespace, settings: Settings, context: Context) ->
     platform.publish([arguments.text] * arguments.posts)
     if arguments.status:
         platform.answer_next(arguments.status)
+    if arguments.silent:
+        platform.hang()
     if arguments.hang:
         context = replace(context, stop=Deaf())
     return platform.source(context)
