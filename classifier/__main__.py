@@ -31,7 +31,7 @@ RUNS = Path("runs")
 def main() -> int:
     """Parses the command line and runs one command."""
     arguments = _parser().parse_args()
-    set_up_logs()
+    set_up_logs("classifier")
     code: int = arguments.call(arguments)
     return code
 
@@ -137,7 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         help="label lines of text from a file or a pipe",
         description="Writes one JSON object for each line, in order, as soon as it can. Input that"
         " starts with a JSON object with `text` is read as NDJSON, anything else as lines of"
-        " text. An invalid line is named on standard error and skipped; the exit code is 1 then.",
+        " text. An invalid line is named on standard error and skipped; the exit code is 1 then."
+        " Where EMOSTREAM_RECOGNISER is set, `entities` says what each text names.",
     )
     one.add_argument("file", metavar="FILE", nargs="?", default="-", help="- is standard input")
     one.add_argument(
@@ -327,14 +328,15 @@ def _classify(arguments: argparse.Namespace) -> int:
         raise UserError(f"{path} is a folder; name a file, or - for standard input")
     if arguments.json and not arguments.explain:
         raise UserError("--json needs --explain: without it the output is JSON already")
-    from classifier import classify, reasons
+    from classifier import classify, reasons, recogniser
     from classifier.predictor import Predictor
 
     predictor = Predictor.load(threads=load_settings().threads)
     write = None
     if arguments.explain:
         write = reasons.as_json(predictor) if arguments.json else reasons.as_text(predictor)
-    return classify.run(predictor, path, arguments.format, write)
+    found = None if arguments.explain else recogniser.load(load_settings().recogniser)
+    return classify.run(predictor, path, arguments.format, write, found)
 
 
 def _bench(arguments: argparse.Namespace) -> int:

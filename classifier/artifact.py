@@ -150,7 +150,7 @@ def _checked_files(layout: Layout) -> dict[str, Any]:
         path = layout[f"plots/{place.name}" if place.parent.name == "plots" else place.name]
         content = _bytes(path)
         try:
-            size, sha256 = promised["bytes"], promised["sha256"]
+            size, sha256 = promised["bytes"], str(promised["sha256"])
         except (KeyError, TypeError):
             raise ArtifactError(layout.manifest, f"size and SHA-256 of {name}", "none") from None
         if len(content) != size:
@@ -165,7 +165,7 @@ def _model_config(path: Path, config: dict[str, Any]) -> ModelConfig:
     if config.get("format") != FORMAT:
         raise ArtifactError(path, f"format {FORMAT}", f"{config.get('format')}")
     numbers = [config.get(key) for key in ("vocabulary", "dim", "hidden")]
-    if not all(isinstance(number, int) and number > 0 for number in numbers) or not isinstance(
+    if not all(type(number) is int and number > 0 for number in numbers) or not isinstance(
         config.get("name"), str
     ):
         raise ArtifactError(path, "name, vocabulary, dim and hidden", "other content")
@@ -203,7 +203,7 @@ def _tensors(path: Path, shape: ModelConfig) -> dict[str, Tensor]:
 def _calibration(path: Path) -> Calibration:
     try:
         calibration = Calibration.from_json(_read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ArtifactError(path, "a scale and thresholds of each head", str(error)) from None
     for name in REQUIRED:
         if name not in calibration.heads:
@@ -214,7 +214,7 @@ def _calibration(path: Path) -> Calibration:
 def _difference(found: dict[str, Any], declared: dict[str, list[str]]) -> str:
     for name, label_set in declared.items():
         other = found.get(name)
-        if other is None:
+        if not isinstance(other, list):
             return f"no {name}"
         for number, label in enumerate(label_set):
             if number >= len(other) or other[number] != label:
@@ -234,12 +234,14 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ArtifactError(path, "a file", error.strerror or "none") from None
+    except ValueError:  # its name has a NUL or half a surrogate pair
+        raise ArtifactError(path.parent, "names of files in manifest.json", "another") from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(path, "JSON", str(error)) from None
     if not isinstance(content, dict):
         raise ArtifactError(path, "a JSON object", type(content).__name__)

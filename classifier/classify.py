@@ -15,7 +15,9 @@ from typing import BinaryIO, Literal, Protocol
 from tqdm import tqdm
 
 from classifier.prediction import Prediction
+from classifier.recogniser import Recogniser, recognised
 from stream.errors import UserError
+from stream.posts import MAX_TEXT
 
 Format = Literal["auto", "lines", "ndjson"]
 
@@ -44,6 +46,7 @@ def classify(
     complain: Callable[[int, str], None],
     advance: Callable[[int], object] = lambda _bytes: None,
     write: Write | None = None,
+    recogniser: Recogniser | None = None,
 ) -> int:
     """Classifies until the source ends; returns how many lines were invalid.
 
@@ -56,8 +59,8 @@ def classify(
         complain: told the number of each invalid line and what is wrong with it.
         advance: told the number of bytes of each piece that is done.
         write: makes what is written of each text; a line of JSON if not given.
+        recogniser: adds `entities` to each line of JSON.
     """
-    write = write or as_line
     invalid = 0
     for size, lines in _formed(_arriving(source), form):
         texts: list[str] = []
@@ -71,28 +74,42 @@ def classify(
             else:
                 texts.append(text)
                 declared.append(language)
-        for text, prediction in zip(texts, predictor.predict(texts, declared), strict=True):
-            sink.write(write(text, prediction))
+        predictions = predictor.predict(texts, declared)
+        if write:
+            sink.writelines(map(write, texts, predictions))
+        else:
+            sink.writelines(_lines(texts, predictions, recogniser))
         sink.flush()
         advance(size)
     return invalid
 
 
-def run(predictor: _Predicts, path: Path | None, form: Format, write: Write | None = None) -> int:
+def run(
+    predictor: _Predicts,
+    path: Path | None,
+    form: Format,
+    write: Write | None = None,
+    recogniser: Recogniser | None = None,
+) -> int:
     """Classifies a file, or standard input where there is none; returns the exit code."""
     gc.freeze()  # the model and torch stay: no collection need look at them again
     if path is None:
-        return _run(predictor, sys.stdin.buffer, None, form, write)
+        return _run(predictor, sys.stdin.buffer, None, form, write, recogniser)
     try:
         source = path.open("rb")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     with source:
-        return _run(predictor, source, path.stat().st_size or None, form, write)
+        return _run(predictor, source, path.stat().st_size or None, form, write, recogniser)
 
 
 def _run(
-    predictor: _Predicts, source: BinaryIO, size: int | None, form: Format, write: Write | None
+    predictor: _Predicts,
+    source: BinaryIO,
+    size: int | None,
+    form: Format,
+    write: Write | None,
+    recogniser: Recogniser | None,
 ) -> int:
     # A bar only where a person sees it and it does not run into the results.
     hidden = True if sys.stdout.isatty() or source.isatty() else None
@@ -101,7 +118,9 @@ def _run(
         def complain(number: int, reason: str) -> None:
             bar.write(f"error: line {number}: {reason}", file=sys.stderr)
 
-        invalid = classify(predictor, source, sys.stdout.buffer, form, complain, bar.update, write)
+        invalid = classify(
+            predictor, source, sys.stdout.buffer, form, complain, bar.update, write, recogniser
+        )
     return 1 if invalid else 0
 
 
@@ -117,6 +136,18 @@ def as_line(text: str, prediction: Prediction, **more: object) -> bytes:
         return json.dumps(content, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:  # half a surrogate pair: only an escape can carry it
         return json.dumps(content).encode() + b"\n"
+
+
+def _lines(
+    texts: Sequence[str], predictions: Sequence[Prediction], recogniser: Recogniser | None
+) -> Iterator[bytes]:
+    if not recogniser:
+        yield from map(as_line, texts, predictions)
+        return
+    named = recognised(recogniser, texts, [one.language for one in predictions])
+    for text, prediction, found in zip(texts, predictions, named, strict=True):
+        entities = found and [one.model_dump(exclude_none=True) for one in found]
+        yield as_line(text, prediction, entities=entities)
 
 
 def _formed(
@@ -188,7 +219,7 @@ def _text(line: bytes, form: Format) -> tuple[str, str | None]:
             f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
         ) from None
     if form == "lines":
-        return decoded, None
+        return _fit(decoded), None
     try:
         content = json.loads(decoded)
     except json.JSONDecodeError as error:
@@ -202,4 +233,10 @@ def _text(line: bytes, form: Format) -> tuple[str, str | None]:
         reason = "no text" if text is None else "its text is no string"
         raise ValueError(reason)  # noqa: TRY004 - as above
     language = content.get("language")
-    return text, language if isinstance(language, str) else None
+    return _fit(text), language if isinstance(language, str) else None
+
+
+def _fit(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"its text is longer than {MAX_TEXT:,} characters")
+    return text

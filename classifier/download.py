@@ -41,7 +41,7 @@ class Outcome:
     refused: list[str] = field(default_factory=list)  # a line for each file that cannot be had
 
 
-class Refused(UserError):  # noqa: N818 - named for what it is
+class Refused(UserError):
     """A host answered, but not with the declared file; other files may still be had."""
 
 

@@ -85,7 +85,7 @@ class Predictor:
         heads = [name for name, h in HEADS.items() if h.ships and name in self._calibration.heads]
         self.network = source.network().only(heads)
         self._english = english_entries(source.vocabulary.entries)
-        self._thresholds = {
+        self.thresholds = {
             name: self._calibration.heads[name].chosen(thresholds) for name in heads
         }
 
@@ -134,9 +134,9 @@ class Predictor:
         parts = parts or [self._answer([], [])[0]]
         return Labels(
             {name: np.concatenate([p.probabilities[name] for p in parts]) for name in HEADS
-             if name in self._thresholds},
+             if name in self.thresholds},
             {name: np.concatenate([p.given[name] for p in parts]) for name in HEADS
-             if name in self._thresholds},
+             if name in self.thresholds},
             [one for part in parts for one in part.languages],
             [one for part in parts for one in part.abstained],
         )  # fmt: skip
@@ -165,9 +165,9 @@ class Predictor:
         for name, found in self._calibration.probabilities(logits, self.network.columns).items():
             probabilities[name] = found.numpy()
             if HEADS[name].several:
-                given[name] = found.numpy() >= np.array(self._thresholds[name])
+                given[name] = found.numpy() >= np.array(self.thresholds[name])
             else:
-                chosen = polarities(found, self._thresholds[name]).numpy()
+                chosen = polarities(found, self.thresholds[name]).numpy()
                 given[name] = np.arange(found.shape[1]) == chosen[:, None]
             given[name] &= known[:, None]
         abstained: list[str | None] = [None] * len(texts)

@@ -1,7 +1,8 @@
 """Which texts are the same text: the name under which repeats and leaks are found."""
 
-import html
 import re
+
+from stream.references import unescape
 
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|@\w+")
 
@@ -12,5 +13,5 @@ def key(text: str) -> str:
     Two texts with equal keys are the same text in another dress: other case, punctuation, spaces,
     emoji, entities. Empty for a text of signs only.
     """
-    plain = _ADDRESS.sub("", html.unescape(html.unescape(text)))
+    plain = _ADDRESS.sub("", unescape(unescape(text)))
     return "".join(sign for sign in plain.casefold() if sign.isalnum())

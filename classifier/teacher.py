@@ -6,7 +6,6 @@ slower: so it labels texts once, before training, and never serves.
     texts -> tokens -> transformer -> mean over tokens (texts, width) -> logits of each head
 """
 
-import html
 import json
 import logging
 import math
@@ -28,6 +27,7 @@ from classifier import checkpoint
 from classifier.heads import HEADS
 from classifier.readers import Labelled
 from stream.errors import UserError
+from stream.references import unescape
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Tokens:
 
 def readable(text: str) -> str:
     """A text as the teacher reads it: emoji, which its vocabulary lacks, become their names."""
-    line = html.unescape(html.unescape(text))
+    line = unescape(unescape(text))
     line = _MENTION.sub("@user", _URL.sub("http", line))
     if line.isascii():
         return line
@@ -154,7 +154,7 @@ def fine_tune(
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     encoder, folder = load_encoder(encoder_folder)
-    teacher = Teacher(encoder, encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
+    teacher = Teacher(encoder, encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]  # untyped in transformers
     tokens = Tokens(folder, config.length)
     ids = {name: tokens(part.texts) for name, part in data.items()}
     targets = {name: one_hot(part, len(HEADS[name].labels)) for name, part in data.items()}
@@ -219,7 +219,7 @@ def load(run: Path, encoder_folder: Path | None = None) -> Teacher:
             f"{run} has no teacher; make it with: python -m classifier teach --run {run}"
         )
     encoder, _ = load_encoder(encoder_folder)
-    teacher = Teacher(encoder, encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
+    teacher = Teacher(encoder, encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]  # untyped in transformers
     teacher.load_state_dict(load_file(run / "teacher.safetensors"))
     return teacher.eval()
 

@@ -10,7 +10,6 @@ emoticon, or the sign that stands for an address, a mention, a masked name. Digi
 character three times in a row stays twice, hashtags are `#` and their words.
 """
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.signs import APOSTROPHE, BREAK, DOT, END, SIGN, WORD, fold, kind
+from stream.references import unescape
 
 Codes = NDArray[np.uint32]
 Places = NDArray[np.int64]
@@ -127,7 +127,7 @@ def names(tokens: Sequence[str]) -> Names:
 def _characters(texts: Sequence[str]) -> Codes:
     """All texts in one row, each followed by END, with addresses, mentions and masks replaced."""
     end = chr(END)
-    plain = [html.unescape(html.unescape(one)) if "&" in one else one for one in texts]
+    plain = [unescape(unescape(one)) for one in texts]
     line = end.join(plain) + end
     if line.count(end) != len(texts):
         line = end.join([one.replace(end, " ") for one in plain]) + end

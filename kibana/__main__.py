@@ -51,7 +51,7 @@ def main() -> int:
     )
     fetch.add_argument("file", metavar="FILE", type=Path, help="where to write them")
     arguments = parser.parse_args()
-    cli.set_up_logs()
+    cli.set_up_logs("kibana")
     if arguments.command == "build":
         return _build(arguments.check)
     if arguments.command == "check":

@@ -36,6 +36,11 @@ QUERY = "emostream.origin.query"
 RULE = "emostream.origin.rules"
 VIDEO = "emostream.origin.video"
 CHANNEL = "emostream.origin.channel"
+PERSON = "emostream.entities.person"
+PLACE = "emostream.entities.place"
+ORGANISATION = "emostream.entities.organisation"
+PRODUCT = "emostream.entities.product"
+LINK_HOST = "emostream.link_hosts"
 MODEL = "emostream.model"
 ABSTAINED = "emostream.abstained"
 
@@ -73,6 +78,11 @@ LABELS = {
     RULE: "Stream rule",
     VIDEO: "Video",
     CHANNEL: "Channel",
+    PERSON: "Person",
+    PLACE: "Place",
+    ORGANISATION: "Organisation",
+    PRODUCT: "Product",
+    LINK_HOST: "Site linked to",
     MODEL: "Model",
     ABSTAINED: "Why no label",
 }

@@ -14,6 +14,7 @@ IMPORT = "/api/saved_objects/_import?overwrite=true"
 EXPORT = "/api/saved_objects/_export"
 FILE_NAME = "emotions.ndjson"
 """Kibana refuses a file whose name does not end so."""
+NO_RESULT = "answered the import with something else than a result: is it a Kibana?"
 LOOK_EVERY = 2.0
 OK, BAD_REQUEST, UNAUTHORISED = 200, 400, 401
 
@@ -75,18 +76,21 @@ def put(kibana: Kibana, content: bytes) -> list[str]:
     if answer.status != OK:
         raise kibana.refusal(answer, "the import")
     result = answer.json()
-    if result.get("success") is not True:
-        raise UserError(f"Kibana at {kibana.address} {_failed(result)}")
-    return [
-        f"{one['type']} {one.get('meta', {}).get('title') or one['id']}"
-        for one in result.get("successResults", [])
-    ]
+    try:
+        if result.get("success") is not True:
+            raise UserError(f"Kibana at {kibana.address} {_failed(result)}")
+        return [
+            f"{one['type']} {one.get('meta', {}).get('title') or one['id']}"
+            for one in result.get("successResults", [])
+        ]
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(f"Kibana at {kibana.address} {NO_RESULT}") from None
 
 
 def _failed(result: Json) -> str:
     errors = result.get("errors", [])
     if not errors:
-        return "answered the import with something else than a result: is it a Kibana?"
+        return NO_RESULT
     reasons = "; ".join(f"{one.get('type')} {one.get('id')}: {_reason(one)}" for one in errors)
     return f"imported {result.get('successCount', 0)} objects and refused {len(errors)}: {reasons}"
 
@@ -120,7 +124,7 @@ def fetch(kibana: Kibana, identities: Sequence[tuple[str, str]]) -> str:
         raise kibana.refusal(answer, "the export")
     try:
         return normalised(answer.body.decode("utf-8").splitlines())
-    except (ValueError, TypeError, KeyError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise UserError(
             f"{kibana.address} answered the export with something else than saved objects: "
             "is it a Kibana? set EMOSTREAM_KIBANA"
@@ -128,8 +132,11 @@ def fetch(kibana: Kibana, identities: Sequence[tuple[str, str]]) -> str:
 
 
 def _missing(answer: Answer) -> list[str]:
-    objects = answer.json().get("attributes", {}).get("objects", [])
-    return [f"{one['type']} {one['id']}" for one in objects]
+    try:
+        objects = answer.json().get("attributes", {}).get("objects", [])
+        return [f"{one['type']} {one['id']}" for one in objects]
+    except (AttributeError, KeyError, TypeError):
+        return []
 
 
 def normalised(lines: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ BOUNDS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 EVERYTHING: Query = {"match_all": {}}
 
 
-class NotUnderstood(ValueError):  # noqa: N818 - named for what it says
+class NotUnderstood(ValueError):
     """The query is not of the part that is known here."""
 
 

@@ -25,7 +25,7 @@ ADVICE = {
 }
 
 
-class NotReady(Exception):  # noqa: N818 - named for what it says
+class NotReady(Exception):
     """Kibana does not answer yet, or says that it cannot now."""
 
 
@@ -40,7 +40,7 @@ class Answer:
         """Gives the body as an object; empty where it is none."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 

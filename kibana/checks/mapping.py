@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 from indexer import templates
-from indexer.documents import ALIAS
 from kibana import kql
 from kibana.columns import RECORDS
 from kibana.objects import Json
 from kibana.reading import Contents, ControlList, LensPanel, Page, SearchPanel, place, read
+from stream.index import ALIAS
 
 NUMBERS = frozenset({"long", "integer", "short", "byte", "double", "float", "half_float"})
 LISTED = NUMBERS | {"keyword", "date", "boolean", "ip"}

@@ -1,4 +1,4 @@
-"""Compare: the same question asked of platforms, languages, topics, hashtags, videos, searches."""
+"""Compare: the same question asked of platforms, languages, topics, hashtags, names, videos ..."""
 
 from kibana import charts, colours, columns, fields
 from kibana.dashboards.shared import TWO_DAYS, dashboard, layer, mood
@@ -53,6 +53,8 @@ NUMBERS = Panel(
     "A post may be of several topics.",
 )
 
+NAMED = "From X's annotations, and from a recogniser where one is set: empty without either."
+
 DASHBOARD = dashboard(
     "emostream-compare",
     "Who feels what. Each bar is 100 % of the emotions found there, in six groups and without "
@@ -80,6 +82,39 @@ DASHBOARD = dashboard(
                     "hashtags", 24, "What is felt under each hashtag?", fields.HASHTAG, "Hashtag"
                 ),
                 feelings("rules", 24, "What does each stream rule find?", fields.RULE, "Rule"),
+            ],
+        ),
+        Row(
+            14,
+            [
+                feelings(
+                    "people", 24, "What is felt about each person?", fields.PERSON, "Person", NAMED
+                ),
+                feelings(
+                    "organisations",
+                    24,
+                    "What is felt about each organisation?",
+                    fields.ORGANISATION,
+                    "Organisation",
+                    NAMED,
+                ),
+            ],
+        ),
+        Row(
+            14,
+            [
+                feelings(
+                    "places", 16, "What is felt about each place?", fields.PLACE, "Place", NAMED
+                ),
+                feelings(
+                    "products",
+                    16,
+                    "What is felt about each product?",
+                    fields.PRODUCT,
+                    "Product",
+                    NAMED,
+                ),
+                feelings("links", 16, "What is felt with each link?", fields.LINK_HOST, "Site"),
             ],
         ),
         Row(

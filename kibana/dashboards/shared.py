@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from indexer.documents import ALIAS
 from kibana import columns, fields
 from kibana.layout import Control, Dashboard, Row
 from kibana.lens import Layer
 from kibana.objects import DataView, Json, Search, tag
 from kibana.panels import Posts, Words
+from stream.index import ALIAS
 
 TAG_ID = "emostream"
 TAG = tag(TAG_ID, "emostream", "What people feel, live", "#f2c200")

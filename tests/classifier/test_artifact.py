@@ -48,18 +48,21 @@ FILES = ["config.json", "labels.json", "vocabulary.txt", "model.safetensors", "c
 
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.case(36)
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     refused(folder, name, "expected a file, found No such file")
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.case(36)
 def test_a_truncated_file_is_named(folder: Path, name: str) -> None:
     (folder / name).write_bytes((folder / name).read_bytes()[:-1])
     refused(folder, name, r"expected \d+ bytes \(manifest.json\), found \d+")
 
 
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.case(36)
 def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -76,6 +79,7 @@ def test_a_manifest_that_is_no_json_is_named(folder: Path) -> None:
     refused(folder, "manifest.json", "expected JSON")
 
 
+@pytest.mark.case(36)
 def test_a_vocabulary_of_another_length_is_refused(folder: Path) -> None:
     lines = (folder / "vocabulary.txt").read_text().splitlines()
     new = next(f"{w} {w}" for w in lines[1:] if f"{w} {w}" not in lines)

@@ -197,3 +197,10 @@ def test_explanations_as_json_sum_to_the_logit(small_run: Path) -> None:
     logit = said["empty"]["joy"] + sum(said["contributions"]["joy"])
     assert 1 / (1 + math.exp(-logit)) == pytest.approx(found["probabilities"]["joy"], abs=2e-4)
     assert run(b"", "--json", **setting).returncode == 2
+
+
+def test_a_recogniser_adds_what_each_text_names() -> None:
+    own = "python:tests.classifier.own_recogniser.Shouting"
+    named, nothing = results(run(b"we love ACME\nwe love it\n", EMOSTREAM_RECOGNISER=own))
+    assert named["entities"] == [{"type": "Organization", "text": "ACME"}]
+    assert nothing["entities"] == []

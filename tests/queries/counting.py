@@ -58,6 +58,11 @@ def tags(one: ClassifiedPost) -> set[str]:
     return {tag.lower() for tag in one.post.hashtags}
 
 
+def entities(one: ClassifiedPost, of_type: str) -> set[str]:
+    """Names of a type, whether the platform found them or the recogniser."""
+    return {each.text for each in (*one.post.entities, *one.entities) if each.type == of_type}
+
+
 def tokens(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 

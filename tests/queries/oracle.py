@@ -8,6 +8,7 @@ from stream.posts import ClassifiedPost
 from tests.queries.counting import (
     Rows,
     between,
+    entities,
     grouped,
     hour,
     polarity,
@@ -158,6 +159,18 @@ def _(known: Known) -> Rows:
 def _(known: Known) -> Rows:
     posts = [one for one in known.posts if " orlo 7 " in f" {' '.join(tokens(one.post.text))} "]
     return [*primaries(posts), ("mean polarity", polarity(posts))]
+
+
+@answers("Which people and organisations come with which emotion?")
+def _(known: Known) -> Rows:
+    people = grouped(known.posts, lambda one: entities(one, "Person"))
+    organisations = grouped(known.posts, lambda one: entities(one, "Organization"))
+    return [
+        (kind, name, *row)
+        for kind, names in (("people", people), ("organisations", organisations))
+        for name, posts in list(names.items())[:10]
+        for row in primaries(posts)[:3]
+    ]
 
 
 @answers("Which posts are like this one?")

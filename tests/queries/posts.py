@@ -12,6 +12,7 @@ from stream.posts import (
     ClassifiedPost,
     Counts,
     Deletion,
+    Entity,
     Origin,
     Polarity,
     Post,
@@ -39,6 +40,8 @@ LIKE = (
     "lights out, roof gone",
     "the end",
 )
+PEOPLE = tuple(f"Person {n}" for n in range(12))
+TEAMS = ("Rovers", "United", "Coastrail", "Veyra")
 REASONS = (("ingest", "not JSON"), ("ingest", "created_at: Field required"), ("indexer", "N bytes"))
 
 
@@ -93,6 +96,7 @@ def _classified(draw: Random, now: datetime, n: int, likes: int) -> ClassifiedPo
         observed_at=created + timedelta(seconds=draw.choice([5, 1200, 18_000, 180_000])),
         author=Author(name=name, followers=draw.randrange(30_000) if of_x else None),
         hashtags=(*draw.sample(["HarbourDerby", "Orlo7"], draw.randrange(3)), *happy),
+        entities=() if n % 3 else _entities(n),
         conversation=f"thread{draw.randrange(12)}" if draw.random() < 0.3 else None,
         counts=Counts(likes=likes, replies=draw.choice([0, 0, 3])),
         origin=Origin(
@@ -102,7 +106,19 @@ def _classified(draw: Random, now: datetime, n: int, likes: int) -> ClassifiedPo
             video=None if of_x else video,
         ),
     )
-    return ClassifiedPost(post=post, classification=labels)
+    # By the platform's annotation, by the recogniser, or by both.
+    recognised = () if n % 2 else _entities(n)
+    return ClassifiedPost(
+        post=post, classification=labels, entities=recognised, recogniser="tiny@1"
+    )
+
+
+def _entities(n: int) -> tuple[Entity, ...]:
+    """Two names for three posts in four: the lower its number, the oftener a name is there."""
+    if n % 4 == 3:
+        return ()
+    person, organisation = PEOPLE[n * n % 13 % len(PEOPLE)], TEAMS[n * n % 7 % len(TEAMS)]
+    return Entity(type="Person", text=person), Entity(type="Organization", text=organisation)
 
 
 def _labels(draw: Random, now: datetime, n: int) -> Classification:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from indexer.documents import ALIAS
 from indexer.letters import LettersSink
 from indexer.sink import ElasticsearchSink
+from stream.index import ALIAS
 from stream.records import Item, Received
 from tests.indexer.records import LIMITS, items
 from tests.queries import asking
@@ -67,6 +67,7 @@ def test_the_reader_s_key_goes_with_every_request_where_the_page_says_how(
 ) -> None:
     key = tmp_path / "reader.key"
     key.write_text("a-readers-key\n")
+    key.chmod(0o600)
     monkeypatch.setenv("READER_KEY", str(key))
     monkeypatch.setenv("ES", recorder.address)
     whole = questions()[-1]

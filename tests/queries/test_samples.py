@@ -10,7 +10,6 @@ from elasticsearch import Elasticsearch
 
 from classifier.predictor import Predictor
 from classifier.service import classified
-from indexer.documents import ALIAS
 from indexer.letters import LettersSink
 from indexer.sink import ElasticsearchSink
 from ingest.inputs import find
@@ -19,6 +18,7 @@ from ingest.sightings import Sighting
 from stack import Stack
 from stream.codec import decode_collected
 from stream.dead_letters import DeadLetter
+from stream.index import ALIAS
 from stream.posts import Origin
 from stream.records import Item, Received
 from tests.indexer.records import LIMITS, items
