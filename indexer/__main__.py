@@ -9,6 +9,7 @@ from indexer import (
     accounting,
     lifecycle,
     migration,
+    purge,
     queries,
     security,
     service,
@@ -20,6 +21,7 @@ from indexer.sink import limits
 from stream import cli
 from stream.elastic import asking, connect
 from stream.settings import load_settings
+from stream.workbench import letters
 
 
 def main() -> int:
@@ -59,6 +61,17 @@ def main() -> int:
     )
     expire.add_argument("--months", metavar="N", type=_months, help="instead of the setting")
     expire.add_argument("--dry-run", action="store_true", help="only name them")
+    away = commands.add_parser(
+        "purge",
+        help="erase all posts of one author, and keep them out: those on their way, and replays",
+    )
+    away.add_argument(
+        "--author", required=True, metavar="PLATFORM:ID", help="as bluesky:did:plc:… or x:12345"
+    )
+    away.add_argument(
+        "--for-good", action="store_true", help="keep out what they write from now on, too"
+    )
+    away.add_argument("--dry-run", action="store_true", help="only count")
     move = commands.add_parser(
         "migrate", help="copy the posts of another version's indices into this version's"
     )
@@ -73,11 +86,13 @@ def main() -> int:
         help="delete the other version's indices, once all their posts are in this version's",
     )
     arguments = parser.parse_args()
-    cli.set_up_logs()
+    cli.set_up_logs("indexer")
     if arguments.command == "setup":
         return _setup(arguments.secrets)
     if arguments.command == "expire":
         return _expire(arguments.months, arguments.dry_run)
+    if arguments.command == "purge":
+        return _purge(arguments.author, arguments.for_good, arguments.dry_run)
     if arguments.command == "migrate":
         return _migrate(arguments.finish, arguments.drop_old)
     if arguments.command == "run":
@@ -117,6 +132,15 @@ def _expire(months: int | None, dry_run: bool) -> int:
     return 0
 
 
+def _purge(given: str, for_good: bool, dry_run: bool) -> int:
+    settings = load_settings()
+    author = purge.author_of(given, datetime.now(UTC), for_good=for_good)
+    with asking(settings), connect(settings) as client:
+        for sentence in purge.purge(client, settings, author, dry_run=dry_run):
+            _say(sentence)
+    return 0
+
+
 def _migrate(finish: bool, drop_old: bool) -> int:
     settings = load_settings()
     with asking(settings), connect(settings) as client:
@@ -146,10 +170,10 @@ def _summary(crawl: str | None, report_file: Path | None, wait: float) -> int:
         words = {one: queries.words(client, one, crawl) for one in found.top_emotions}
         deletions = queries.deletions(client, crawl)
     since = report.started_at if report and report.crawl == crawl else None
-    letters = accounting.letters(settings, crawl, since)
-    reasons = accounting.reasons(letters.found)
+    found_letters = letters.letters(settings, crawl, since)
+    reasons = letters.reasons(found_letters.found)
     colour = sys.stdout.isatty()
-    print(summary.render(found, words, deletions, reasons, letters.foreign, colour))
+    print(summary.render(found, words, deletions, reasons, found_letters.foreign, colour))
     print(summary.ready_queries(settings, next(iter(words), "joy")))
     if account is None:
         return 0

@@ -6,12 +6,9 @@ of these places counts once: deleted before anything, then indexed, then dead le
 """
 
 import json
-import re
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from elasticsearch import ApiError, Elasticsearch
@@ -19,20 +16,17 @@ from elasticsearch import ConnectionError as NoConnection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from indexer import deletions, queries
-from indexer.documents import version_of
-from stream.broker import read_to_end
-from stream.codec import decode_collected, decode_dead_letter, explain
-from stream.dead_letters import DeadLetter
+from stream.codec import decode_collected, explain
 from stream.elastic import RETRIABLE, Backoff
-from stream.errors import Backpressure, InvalidRecord, UserError
-from stream.posts import Deletion
-from stream.records import Received
+from stream.errors import InvalidRecord, UserError
+from stream.index import PAGE, version_of
+from stream.posts import Post
 from stream.settings import Settings
-from stream.topics import COLLECTED, DEAD_LETTER, Topic
+from stream.topics import COLLECTED, DEAD_LETTER
+from stream.workbench.letters import letters, records
 
 POLL_SECONDS = 0.5
 SHOWN = 10
-NUMBERS = re.compile(r"\d+")
 
 Progress = Callable[[int, int, bool], None]
 
@@ -57,14 +51,6 @@ class Sent:
     deletions: frozenset[str]
     versions: Mapping[str, int] = field(default_factory=dict)
     """The version of each post's newest observation."""
-
-
-@dataclass(frozen=True)
-class Letters:
-    """What is on `posts.dead-letter`; `foreign` counts the records that are no dead letters."""
-
-    found: list[DeadLetter]
-    foreign: int
 
 
 @dataclass(frozen=True)
@@ -226,7 +212,7 @@ def sent_by(settings: Settings, report: Report) -> Sent:
     """Reads which posts and deletions a crawl has sent."""
     versions: dict[str, int] = {}
     gone: set[str] = set()
-    for received in _records(settings, COLLECTED, report.started_at):
+    for received in records(settings, COLLECTED, report.started_at):
         if received.crawl != report.crawl:
             continue
         key = (received.key or b"").decode(errors="replace")
@@ -235,55 +221,19 @@ def sent_by(settings: Settings, report: Report) -> Sent:
         except InvalidRecord:  # the classifier makes a dead letter of it
             versions.setdefault(key, 0)
             continue
-        if isinstance(record, Deletion):
-            gone.add(key)
-        else:
+        if isinstance(record, Post):
             versions[key] = max(versions.get(key, 0), version_of(record.observed_at))
+        else:
+            gone.add(key)
     return Sent(frozenset(versions), frozenset(gone), versions)
-
-
-def letters(settings: Settings, crawl: str | None, since: datetime | None = None) -> Letters:
-    """Reads the dead letters, of one crawl or all; a letter written twice counts once.
-
-    Raises:
-        UserError: Kafka gives nothing any more.
-    """
-    found: dict[tuple[str, bytes], DeadLetter] = {}
-    foreign = 0
-    for received in _records(settings, DEAD_LETTER, since):
-        if received.value is None:  # a record without a value: compaction removes its key
-            continue
-        try:
-            letter = decode_dead_letter(received.value)
-        except InvalidRecord:
-            foreign += 1
-            continue
-        if crawl in (None, letter.crawl):
-            # One line of a file may hold a page of posts, so the line alone names no letter.
-            found[letter.key, letter.original] = letter
-    return Letters(list(found.values()), foreign)
-
-
-def reasons(found: Iterable[DeadLetter]) -> Counter[str]:
-    """Counts dead letters by station and reason; reasons that differ in numbers are one."""
-    return Counter(f"{one.station}: {NUMBERS.sub('N', one.reason)}" for one in found)
-
-
-def _records(settings: Settings, topic: Topic, since: datetime | None) -> Iterator[Received]:
-    try:
-        yield from read_to_end(settings, topic, since)
-    except Backpressure as pressure:
-        raise UserError(
-            f"{pressure} (at {settings.kafka}): see that the broker is well, and ask again"
-        ) from None
 
 
 def _recorded(client: Elasticsearch, keys: list[str]) -> set[str]:
     known: set[str] = set()
     if not client.indices.exists(index=deletions.INDEX):  # no station has run yet
         return known
-    for start in range(0, len(keys), queries.PAGE):
-        page = keys[start : start + queries.PAGE]
+    for start in range(0, len(keys), PAGE):
+        page = keys[start : start + PAGE]
         known |= deletions.known(client, Backoff(1.0), page)
     return known
 

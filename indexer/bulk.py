@@ -1,4 +1,4 @@
-"""Bulk requests: bounded by count and by bytes, repeated for what was refused and only that.
+"""Bulk requests: bounded by count, bytes and number, repeated for what was refused and only that.
 
 Every action ends in one of four ways: done, lost to a newer version, rejected for a fault of its
 own, or (by exception) not decided, because the whole batch must wait or the station must stop.
@@ -7,20 +7,29 @@ own, or (by exception) not decided, because the whole batch must wait or the sta
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
 from threading import Event
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
+from indexer.counters import BulkCounts
+from stream.crash import reached
 from stream.elastic import Backoff, writing
 from stream.errors import Backpressure, UserError
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 5
+"""So often in a row a bulk may be refused without one action more being taken."""
+
 REFUSED = frozenset({429, 502, 503, 504})
 """Statuses of one item that say: not now."""
+
+KEPT_ASIDE = ("used", "failed")
+"""What an item says that was answered with 2xx and is not in the index."""
 
 OLDER = 409
 TOO_LARGE = 413
@@ -40,9 +49,6 @@ instead of burying the stream."""
 BLOCKED = "cluster_block_exception"
 MOVED = " If the posts have moved to a newer version's indices, update emostream."
 
-ALIKE = 100
-"""So many actions, all rejected with one and the same fault, show a fault of ours."""
-
 CLUSTER_FAULTS = frozenset(
     {"index_closed_exception", "index_not_found_exception", "validation_exception"}
 )
@@ -54,7 +60,14 @@ CLUSTER_REASON = re.compile(
 """Reasons of an `illegal_argument_exception` that tell of the cluster too."""
 
 ANSWER = ",".join(
-    f"items.*.{path}" for path in ("status", "error.type", "error.reason", "error.caused_by.type")
+    f"items.*.{path}"
+    for path in (
+        "status",
+        "error.type",
+        "error.reason",
+        "error.caused_by.type",
+        "failure_store",
+    )
 )
 FIELD = re.compile(
     r"""(?:field|introduction of|mapping for) \[([^\]]{1,200})\]|field="([^"]{1,200})\""""
@@ -67,11 +80,12 @@ class IndexingError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large one bulk request may be, and the first wait after a refusal."""
+    """How large one bulk request may be, the first wait after a refusal, how many at once."""
 
     actions: int
     bytes: int
     retry_seconds: float
+    in_flight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,45 +106,109 @@ class Outcome:
         return self.status == 404
 
 
+class InFlight:
+    """How many requests may be under way at once.
+
+    One more after each round that was taken, half as many after one that was refused, as TCP finds
+    its rate (additive increase, multiplicative decrease).
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.bound = 1
+
+    def taken(self) -> None:
+        """Allows one more."""
+        self.bound = min(self._most, self.bound + 1)
+
+    def refused(self) -> None:
+        """Allows half as many."""
+        self.bound = max(1, self.bound // 2)
+
+
 class Bulk:
     """Sends actions and gives one outcome for each, in their order."""
 
-    def __init__(self, client: Elasticsearch, limits: Limits, stop: Event) -> None:
+    def __init__(
+        self,
+        client: Elasticsearch,
+        limits: Limits,
+        stop: Event,
+        counts: BulkCounts | None = None,
+    ) -> None:
         self._client, self._limits, self._stop = client, limits, stop
+        self._counts = counts or BulkCounts()
+        self._in_flight = InFlight(limits.in_flight)
         self.backoff = Backoff(limits.retry_seconds)
 
     def send(self, actions: Sequence[bytes]) -> list[Outcome]:
         """Sends all actions; returns when each is decided.
 
+        Several requests may be under way at once, and overtake one another: no two of the actions
+        may be for the same document unless their versions tell which is to stay.
+
         Raises:
             Backpressure: the node refuses still, or does not answer; all may be repeated.
             UserError: we may not write.
-            IndexingError: an answer that must not be passed over, or all are rejected alike.
+            IndexingError: an answer that must not be passed over.
         """
         if not actions:
             return []
         decided: dict[int, Outcome] = {}
         pending = dict(enumerate(actions))
         waits = Backoff(self._limits.retry_seconds)
-        for attempt in range(ATTEMPTS):
-            for part in parts(pending, self._limits):
-                decided.update(self._request(part))
-            pending = {
+        in_vain = 0
+        while True:
+            decided.update(self._rounds(pending))
+            refused = {
                 position: action
                 for position, action in pending.items()
                 if decided[position].status in REFUSED
             }
-            if not pending:
+            if not refused:
                 self.backoff.reset()
-                return _not_alike([decided[position] for position in range(len(actions))])
-            logger.debug("%d of %d actions refused", len(pending), len(actions))
-            if attempt + 1 == ATTEMPTS or self._stop.wait(waits.next()):
+                return [decided[position] for position in range(len(actions))]
+            logger.debug("%d of %d actions refused", len(refused), len(actions))
+            if len(refused) < len(pending):
+                # To give up now would be to send again what was taken, and never get to the end.
+                in_vain = 0
+                waits.reset()
+            in_vain, pending = in_vain + 1, refused
+            if in_vain == ATTEMPTS or self._stop.wait(waits.next()):
                 break
+            self._counts.repeated += len(pending)
         raise Backpressure(
             f"Elasticsearch refuses {len(pending)} of {len(actions)} actions", self.backoff.next()
         )
 
+    def _rounds(self, actions: Mapping[int, bytes]) -> dict[int, Outcome]:
+        """Sends all actions once, as many requests at a time as may be under way."""
+        decided: dict[int, Outcome] = {}
+        waiting = parts(actions, self._limits)
+        while together := list(islice(waiting, self._in_flight.bound)):
+            try:
+                outcomes = self._at_once(together)
+            except Backpressure:
+                self._in_flight.refused()
+                raise
+            if any(one.status in REFUSED for one in outcomes.values()):
+                self._in_flight.refused()
+            else:
+                self._in_flight.taken()
+            decided.update(outcomes)
+        return decided
+
+    def _at_once(self, together: Sequence[Mapping[int, bytes]]) -> dict[int, Outcome]:
+        """Sends each part as a request of its own; if one fails, when the others have ended."""
+        if len(together) == 1:
+            return self._request(together[0])
+        with ThreadPoolExecutor(len(together), thread_name_prefix="bulk") as pool:
+            answers = pool.map(self._request, together)
+            return {position: one for answer in answers for position, one in answer.items()}
+
     def _request(self, part: Mapping[int, bytes]) -> dict[int, Outcome]:
+        body = b"".join(part.values())
+        self._counts.sent(len(body))
         try:
             with writing(self.backoff):
                 answer = self._client.perform_request(
@@ -138,12 +216,13 @@ class Bulk:
                     "/_bulk",
                     params={"filter_path": ANSWER},
                     headers={"accept": "application/json", "content-type": "application/x-ndjson"},
-                    body=b"".join(part.values()),
+                    body=body,
                 )
         except ApiError as error:
             if error.status_code != TOO_LARGE:
                 raise
             return self._smaller(part)
+        reached("bulk.part")
         items = answer.body["items"]
         if len(items) != len(part):
             raise IndexingError(f"{len(items)} outcomes for {len(part)} actions")
@@ -156,6 +235,9 @@ class Bulk:
             size = len(part[positions[0]])
             fault = f"{size} bytes are more than Elasticsearch takes in one request"
             return {positions[0]: Outcome(TOO_LARGE, fault)}
+        size = sum(map(len, part.values()))
+        # Those to come: whatever the most is, it is no less than half of what was too much.
+        self._limits = replace(self._limits, bytes=min(self._limits.bytes, size // 2))
         middle = len(positions) // 2
         halves = (positions[:middle], positions[middle:])
         logger.info("a bulk request of %d actions is too large; halving it", len(positions))
@@ -187,8 +269,20 @@ def outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome:
         UserError: we may not write this index.
         IndexingError: an answer that must not be passed over.
     """
+    try:
+        return _outcome(item)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise IndexingError("an item of a bulk answer that is not Elasticsearch's") from None
+
+
+def _outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome:
     ((operation, result),) = item.items()
     status, error = result["status"], result.get("error")
+    if result.get("failure_store") in KEPT_ASIDE:
+        raise IndexingError(
+            f"Elasticsearch put a document aside (failure store: {result['failure_store']}): what "
+            "we write to must be an index, not a data stream"
+        )
     if error is None or status in REFUSED or status == OLDER:
         return Outcome(status)
     if operation == "delete" and status == 404:  # the whole index is gone: so is the document
@@ -204,14 +298,6 @@ def outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome:
     of_cluster = error["type"] in CLUSTER_FAULTS or CLUSTER_REASON.fullmatch(reason)
     said = reason if of_cluster else "(reason not shown)"
     raise IndexingError(f"bulk item with status {status}: {fault(error)}: {said}")
-
-
-def _not_alike(outcomes: list[Outcome]) -> list[Outcome]:
-    """Gives the outcomes back unless all of many are the same rejection."""
-    first = outcomes[0].fault
-    if first and len(outcomes) >= ALIKE and all(one.fault == first for one in outcomes):
-        raise IndexingError(f"all of {len(outcomes)} actions are rejected alike: {first}")
-    return outcomes
 
 
 def fault(error: Mapping[str, Any]) -> str:

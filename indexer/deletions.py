@@ -2,7 +2,8 @@
 
 Elasticsearch forgets a deleted document's version after `index.gc_deletes`; a late replay would
 then bring the post back. So each deletion is a document of its own (platform, id, time, crawl;
-nothing of what the post said), and no post is written without asking for it first.
+nothing of what the post said), and no post is written without asking for it first. Authors who are
+gone are on record in the same index (`indexer/authors.py`).
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from indexer.bulk import Bulk, Outcome
 from indexer.documents import FAMILY, timestamp
 from stream.elastic import Backoff, writing
 from stream.errors import Backpressure, UserError
+from stream.index import DELETIONS
 from stream.posts import Deletion
 
-INDEX = "emotions-deletions-v1"
+INDEX = DELETIONS
 
 FINAL = 2**62
 """External version of an erasure: above every observation, so that a worker which has lost its
@@ -43,24 +45,32 @@ def erase(client: Elasticsearch, bulk: Bulk, deletions: Sequence[Deletion]) -> i
 
 
 def known(client: Elasticsearch, backoff: Backoff, keys: Sequence[str]) -> set[str]:
-    """Gives those of the keys whose deletion is on record, seen in real time.
+    """Gives those of the keys whose deletion is on record; raises as `versions`."""
+    return set(versions(client, backoff, keys))
+
+
+def versions(client: Elasticsearch, backoff: Backoff, keys: Sequence[str]) -> dict[str, int]:
+    """Gives the version of each key that is on record, seen in real time.
 
     Raises:
         Backpressure: the index cannot be read now.
         UserError: the index is gone.
     """
     if not keys:
-        return set()
+        return {}
     with writing(backoff):
         answer = client.mget(
-            index=INDEX, ids=keys, source=False, filter_path="docs._id,docs.found,docs.error.type"
+            index=INDEX,
+            ids=keys,
+            source=False,
+            filter_path="docs._id,docs.found,docs._version,docs.error.type",
         )
-    found = set()
+    found = {}
     for item in answer["docs"]:
         if "error" in item:
             raise _unreadable(item["error"]["type"], backoff)
         if item["found"]:
-            found.add(item["_id"])
+            found[item["_id"]] = item["_version"]
     return found
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
+from indexer import entities
 from stream.errors import InvalidRecord
+from stream.index import month_of, version_of
 from stream.posts import ClassifiedPost, Post
 
-ALIAS = "emotions"
 PREFIX = "emotions-v1-"
 """What the names of the months' indices begin with. The number is raised for a mapping that the
 months there are cannot take on: then `python -m indexer migrate` copies their documents over."""
@@ -26,8 +27,7 @@ ECS_VERSION = "9.1.0"
 
 EMPTY: tuple[Any, ...] = ((), [], {})
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
+SECOND = timedelta(seconds=1)
 
 WEEKDAYS = (
     "1 Monday",
@@ -86,13 +86,7 @@ def document(record: ClassifiedPost, ingested: datetime) -> Document:
 
 def index_of(created_at: datetime) -> str:
     """Names the index of a post: the month of its own time, in UTC."""
-    moment = created_at.astimezone(UTC)
-    return f"{PREFIX}{moment.year:04d}.{moment.month:02d}"
-
-
-def version_of(observed_at: datetime) -> int:
-    """Gives the document's external version: the observation in milliseconds since 1970."""
-    return max(0, (observed_at - EPOCH) // MILLISECOND)
+    return PREFIX + month_of(created_at)
 
 
 def timestamp(moment: datetime) -> str:
@@ -167,12 +161,15 @@ def _ours(record: ClassifiedPost) -> dict[str, Any]:
             "language": post.language,
             "text_language": found.language,
             "links": _distinct(post.links),
+            "link_hosts": entities.hosts(post.links),
             "reply_to": post.reply_to,
             "conversation": post.conversation,
             "author": _present({"followers": post.author.followers}),
             "counts": _present(dict(post.counts)),
-            "entities": [_present(dict(entity)) for entity in post.entities],
+            "entities": entities.by_kind(record),
+            "recogniser": record.recogniser,
             "context": [{"domain": one.domain, "entity": one.entity} for one in post.context],
+            "distant_labels": post.distant_labels,
             "origin": _present(dict(post.origin)),
             "emotion": _present(emotion),
             "polarity": _present(polarity),

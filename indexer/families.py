@@ -4,14 +4,12 @@ Readers read the family that the alias is on, and only its programs may write. W
 another family (`indexer/migration.py`) there are two; afterwards the older one is closed.
 """
 
-import re
-
 from elasticsearch import Elasticsearch
 
-from indexer.documents import ALIAS, FAMILY
+from indexer.documents import FAMILY
 from stream.errors import UserError
+from stream.index import ALIAS, MONTH
 
-MONTH = re.compile(r"emotions-v\d+-(?!0000)(\d{4})\.(0[1-9]|1[0-2])")
 EVERY = "emotions-v*"
 CLOSED = 1_000_000
 """The version of a closed family's template: newer than any program's, which stops them all."""

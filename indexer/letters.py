@@ -15,11 +15,14 @@ import orjson
 from elasticsearch import Elasticsearch
 
 from indexer.bulk import Bulk, Limits
-from indexer.documents import MAX_ID, timestamp, version_of
+from indexer.counters import BulkCounters, BulkCounts
+from indexer.documents import MAX_ID, timestamp
 from stream import worker
 from stream.broker import KafkaSource
 from stream.codec import decode_dead_letter
 from stream.dead_letters import DeadLetter
+from stream.index import version_of
+from stream.limit import limit
 from stream.records import Item, Rejected
 from stream.settings import Settings
 from stream.topics import DEAD_LETTER
@@ -32,8 +35,14 @@ LONGEST = 2**63 - 1
 class LettersSink:
     """Writes a document for each letter under the letter's key; bears every repeat."""
 
-    def __init__(self, client: Elasticsearch, limits: Limits, stop: Event) -> None:
-        self._bulk = Bulk(client, limits, stop)
+    def __init__(
+        self,
+        client: Elasticsearch,
+        limits: Limits,
+        stop: Event,
+        counts: BulkCounts | None = None,
+    ) -> None:
+        self._bulk = Bulk(client, limits, stop, counts)
 
     def write(self, items: Sequence[Item[DeadLetter]]) -> Sequence[Rejected]:
         """Writes one batch."""
@@ -54,14 +63,18 @@ class Unanswered:
 
 @contextmanager
 def indexing(
-    settings: Settings, client: Elasticsearch, limits: Limits, stop: Event
+    settings: Settings,
+    client: Elasticsearch,
+    limits: Limits,
+    stop: Event,
+    counters: BulkCounters,
 ) -> Iterator[None]:
     """Indexes the dead letters in a thread of its own for as long as the block lasts.
 
     If it fails it sets `stop`, and its failure is raised at the end of the block.
     """
     with ThreadPoolExecutor(1, thread_name_prefix=STATION) as pool:
-        letters = pool.submit(_run, settings, client, limits, stop)
+        letters = pool.submit(_run, settings, client, limits, stop, counters)
         letters.add_done_callback(lambda _letters: stop.set())
         try:
             yield
@@ -114,15 +127,23 @@ def fields(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _run(settings: Settings, client: Elasticsearch, limits: Limits, stop: Event) -> None:
+def _run(
+    settings: Settings,
+    client: Elasticsearch,
+    limits: Limits,
+    stop: Event,
+    counters: BulkCounters,
+) -> None:
     with KafkaSource(settings, DEAD_LETTER, STATION, settings.bulk_seconds) as source:
         worker.run(
             STATION,
             source,
             decode_dead_letter,
             lambda items: items,
-            LettersSink(client, limits, stop),
+            LettersSink(client, limits, stop, counters.bulk),
             Unanswered(),
             stop,
-            health_dir=settings.health_dir,
+            counters,
+            settings.health_dir,
+            limit(settings, STATION),
         )

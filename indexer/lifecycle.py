@@ -18,9 +18,9 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
 from indexer import families
 from indexer.documents import FAMILY
-from indexer.families import MONTH
 from stream.elastic import Backoff, writing
 from stream.errors import UserError
+from stream.index import MONTH, is_over, month_in
 
 logger = logging.getLogger(__name__)
 
@@ -121,12 +121,8 @@ def delete(client: Elasticsearch, index: str) -> None:
 
 def is_past(index: str, months: int, now: datetime) -> bool:
     """Whether this is a month's index, and the month ended `months` calendar months ago."""
-    found = MONTH.fullmatch(index)
-    if not found:
-        return False
-    moment = now.astimezone(UTC)
-    age = 12 * (moment.year - int(found[1])) + moment.month - int(found[2])
-    return age > months
+    month = month_in(index)
+    return month is not None and is_over(month, months, now)
 
 
 def end_of(index: str) -> int:

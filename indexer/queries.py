@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
-from indexer import deletions as deletions_index
-from indexer.documents import ALIAS
+from stream import index
+from stream.index import ALIAS, DELETIONS, PAGE, scan
 
-PAGE = 2000
 WORDS = 8
 """Shown behind one emotion."""
 CANDIDATES = 40
@@ -21,6 +20,8 @@ CANDIDATES = 40
 TOP_EMOTIONS = 3
 
 Query = dict[str, Any]
+
+refresh = index.refresh
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,6 @@ class Overview:
 def of_crawl(crawl: str | None) -> Query:
     """Selects one crawl's documents, or all."""
     return {"term": {"emostream.origin.crawl": crawl}} if crawl else {"match_all": {}}
-
-
-def refresh(client: Elasticsearch) -> None:
-    """Makes everything written so far visible to searches.
-
-    A key that may only read may not do this; it sees what the node has refreshed by itself.
-    """
-    client.options(ignore_status=403).indices.refresh(
-        index=[ALIAS, deletions_index.INDEX], ignore_unavailable=True
-    )
 
 
 def count(client: Elasticsearch, query: Query) -> int:
@@ -158,7 +149,7 @@ def words(client: Elasticsearch, emotion: str, crawl: str | None = None) -> list
 def deletions(client: Elasticsearch, crawl: str | None = None) -> int:
     """Counts the deletions on record, of one crawl or of all."""
     query = {"term": {"crawl": crawl}} if crawl else {"match_all": {}}
-    answer = client.count(index=deletions_index.INDEX, query=query, ignore_unavailable=True)
+    answer = client.count(index=DELETIONS, query=query, ignore_unavailable=True)
     return int(answer["count"])
 
 
@@ -173,30 +164,7 @@ def all_documents(
 
     A document has `_id`, `_index`, `_version` (its observation, in ms) and `_source`.
     """
-    try:
-        opened = client.open_point_in_time(index=ALIAS, keep_alive="2m")
-    except NotFoundError:  # no post has been indexed yet
-        return
-    point, after = opened["id"], None
-    try:
-        while True:
-            answer = client.search(
-                size=PAGE,
-                pit={"id": point, "keep_alive": "2m"},
-                sort=["_shard_doc"],
-                search_after=after,
-                query=query or of_crawl(crawl),
-                source=source,
-                version=True,
-                track_total_hits=False,
-            )
-            point, hits = answer["pit_id"], answer["hits"]["hits"]
-            yield from hits
-            if len(hits) < PAGE:
-                return
-            after = hits[-1]["sort"]
-    finally:
-        client.close_point_in_time(id=point)
+    return scan(client, ALIAS, query or of_crawl(crawl), source=source)
 
 
 def present(client: Elasticsearch, ids: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ Elasticsearch's. An alias needs privileges of its own: those of its indices do n
 from typing import Any
 
 from indexer import deletions, letters
-from indexer.documents import ALIAS
+from stream.index import ALIAS
 
 Descriptor = dict[str, Any]
 
@@ -20,11 +20,15 @@ INDEXER: Descriptor = {
     # `monitor` reads the index templates, `read_ilm` whether there is a retention.
     "cluster": ["monitor", "read_ilm"],
     "indices": [
-        {"names": [POSTS], "privileges": [SEE, "create_index", "index", "delete"]},
+        # `read` and `maintenance` (refresh) find the posts of an author who is gone.
+        {
+            "names": [POSTS],
+            "privileges": [SEE, "create_index", "index", "delete", "read", "maintenance"],
+        },
         # A deletion is written down and never taken back.
         {"names": [deletions.INDEX], "privileges": [SEE, "index", "read"]},
         {"names": [letters.INDEX], "privileges": [SEE, "index"]},
-        # Which family readers read; the posts themselves it may not.
+        # Which family readers read.
         {"names": [ALIAS], "privileges": [SEE]},
     ],
 }

@@ -1,44 +1,34 @@
 """Elasticsearch as the sink of the station: deletions first, then posts."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 
 from elasticsearch import Elasticsearch
 
-from indexer import deletions, lifecycle, templates
+from indexer import authors, deletions, lifecycle, templates
 from indexer.bulk import Bulk, Limits
+from indexer.counters import IndexerCounters
 from indexer.documents import Document, checked_id, document
+from stream.crash import reached
 from stream.errors import InvalidRecord
-from stream.metrics import Counters
-from stream.posts import ClassifiedPost, Deletion
+from stream.posts import AuthorDeletion, Classified, ClassifiedPost, Deletion, Post
 from stream.records import Item, Rejected
 from stream.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass
-class IndexerCounters(Counters):
-    """What the station counts besides: how each post ended."""
-
-    indexed: int = 0
-    older: int = 0
-    deleted: int = 0
-    rejected: int = 0
-
-    def __str__(self) -> str:
-        return (
-            f"{super().__str__()}; {self.indexed} indexed, {self.older} older than indexed, "
-            f"{self.deleted} deleted, {self.rejected} rejected"
-        )
-
-
 def limits(settings: Settings) -> Limits:
     """Gives the limits of a bulk request as the settings say."""
-    return Limits(settings.bulk_actions, settings.bulk_bytes, settings.retry_seconds)
+    return Limits(
+        settings.bulk_actions,
+        settings.bulk_bytes,
+        settings.retry_seconds,
+        settings.bulk_in_flight,
+    )
 
 
 class ElasticsearchSink:
@@ -57,17 +47,18 @@ class ElasticsearchSink:
     ) -> None:
         self.counters = counters or IndexerCounters("indexer")
         self._client, self._now = client, now
-        self._bulk = Bulk(client, limits, stop)
+        self._bulk = Bulk(client, limits, stop, self.counters.bulk)
         self._ready: dict[str, datetime] = {}
 
-    def write(self, items: Sequence[Item[ClassifiedPost | Deletion]]) -> Sequence[Rejected]:
+    def write(self, items: Sequence[Item[Classified]]) -> Sequence[Rejected]:
         """Writes one batch.
 
         A deletion in the batch wins over every post of the same key in it, before or after: a
-        deleted post stays deleted.
+        deleted post stays deleted. So does an author's, over their posts of that time or older.
         """
         posts: list[Item[ClassifiedPost]] = []
         gone: list[Item[Deletion]] = []
+        gone_authors: list[Item[AuthorDeletion]] = []
         rejected: list[Rejected] = []
         for item in items:
             try:
@@ -77,9 +68,12 @@ class ElasticsearchSink:
                 continue
             if isinstance(item.record, Deletion):
                 gone.append(Item(item.record, item.received))
+            elif isinstance(item.record, AuthorDeletion):
+                gone_authors.append(Item(item.record, item.received))
             else:
                 posts.append(Item(item.record, item.received))
         rejected += self._erase(gone)
+        rejected += self._erase_authors(gone_authors)
         rejected += self._index(posts)
         self.counters.rejected += len(rejected)
         logger.debug("%s", self.counters)
@@ -89,6 +83,8 @@ class ElasticsearchSink:
         if not items:
             return []
         rejected, remembered = [], []
+        # Of several of one post the last: no two of a bulk may be for the same document.
+        items = list({item.record.key: item for item in items}.values())
         outcomes = deletions.remember(self._bulk, [item.record for item in items])
         for item, outcome in zip(items, outcomes, strict=True):
             if outcome.fault:
@@ -96,36 +92,88 @@ class ElasticsearchSink:
             else:
                 remembered.append(item.record)
         # Only what is on record is erased: a crash between the two repeats both.
+        reached("indexer.remembered")
         self.counters.deleted += deletions.erase(self._client, self._bulk, remembered)
+        reached("indexer.erased")
         return rejected
 
+    def _erase_authors(self, items: Sequence[Item[AuthorDeletion]]) -> list[Rejected]:
+        if not items:
+            return []
+        rejected, remembered = [], []
+        # Of several of one author the furthest, for the same reason.
+        items = sorted(items, key=lambda item: (item.record.for_good, item.record.deleted_at))
+        items = list({item.record.key: item for item in items}.values())
+        outcomes = authors.remember(self._bulk, [item.record for item in items])
+        for item, outcome in zip(items, outcomes, strict=True):
+            if outcome.fault:
+                rejected.append(_rejected(item, outcome.fault))
+            else:
+                remembered.append(item.record)
+        authors.refresh(self._client, self._bulk.backoff)
+        for author in remembered:
+            for page in authors.posts_of(self._client, self._bulk.backoff, author):
+                deletions.remember(self._bulk, page)
+                self.counters.deleted += deletions.erase(self._client, self._bulk, page)
+        return rejected
+
+    def _erase_with_authors(self, posts: Sequence[Post]) -> set[str]:
+        """Puts those of some posts on record that go with their authors; gives their keys."""
+        versions = authors.on_record(self._client, self._bulk.backoff, posts)
+        if not versions:
+            return set()
+        gone = [
+            authors.deletion_of(post, versions) for post in posts if authors.covers(versions, post)
+        ]
+        deletions.remember(self._bulk, gone)
+        deletions.erase(self._client, self._bulk, gone)
+        self.counters.deleted += len(gone)
+        return {one.key for one in gone}
+
     def _index(self, items: Sequence[Item[ClassifiedPost]]) -> list[Rejected]:
-        newest, rejected = self._documents(items)
+        newest, passed_over, rejected = self._documents(items)
         keys = list(newest)
         gone = deletions.known(self._client, self._bulk.backoff, keys)
         self.counters.deleted += len(gone)
+        gone |= self._erase_with_authors(
+            [newest[key][0].record.post for key in keys if key not in gone]
+        )
         kept = [newest[key] for key in keys if key not in gone]
         self._make_ready({one.index for _item, one, _action in kept})
         outcomes = self._bulk.send([action for _item, _one, action in kept])
-        for (item, _one, _action), outcome in zip(kept, outcomes, strict=True):
+        # Once more, after the write: indexer/authors.py says why.
+        gone = self._erase_with_authors([item.record.post for item, _one, _action in kept])
+        again: list[Item[ClassifiedPost]] = []
+        for (item, one, _action), outcome in zip(kept, outcomes, strict=True):
+            if one.id in gone:
+                continue
             if outcome.fault:
                 rejected.append(_rejected(item, outcome.fault))
+                again += passed_over.get(one.id, [])
             elif outcome.older:
                 self.counters.older += 1
             else:
                 self.counters.indexed += 1
+        self.counters.older += sum(map(len, passed_over.values())) - len(again)
+        if again:  # their newest sight is refused: the one before it may be good
+            rejected += self._index(again)
         return rejected
 
     def _documents(
         self, items: Sequence[Item[ClassifiedPost]]
-    ) -> tuple[dict[str, tuple[Item[ClassifiedPost], Document, bytes]], list[Rejected]]:
+    ) -> tuple[
+        dict[str, tuple[Item[ClassifiedPost], Document, bytes]],
+        dict[str, list[Item[ClassifiedPost]]],
+        list[Rejected],
+    ]:
         """Gives the document of each post: of several in the batch the newest, then the last.
 
-        One document an id and request, because an item that is refused and sent again would
-        overtake a later one of the same version.
+        The others are passed over, under their ids. One document an id and request, because an item
+        that is refused and sent again would overtake a later one of the same version.
         """
         ingested = self._now()
         newest: dict[str, tuple[Item[ClassifiedPost], Document, bytes]] = {}
+        passed_over: dict[str, list[Item[ClassifiedPost]]] = defaultdict(list)
         rejected = []
         for item in items:
             one = document(item.record, ingested)
@@ -135,10 +183,13 @@ class ElasticsearchSink:
                 rejected.append(_rejected(item, str(error)))
                 continue
             present = newest.get(one.id)
-            self.counters.older += present is not None
-            if present is None or one.version >= present[1].version:
-                newest[one.id] = (item, one, action)
-        return newest, rejected
+            if present is not None and present[1].version > one.version:
+                passed_over[one.id].append(item)
+                continue
+            if present is not None:
+                passed_over[one.id].append(present[0])
+            newest[one.id] = (item, one, action)
+        return newest, passed_over, rejected
 
     def _make_ready(self, indices: set[str]) -> None:
         """Makes sure of each index, now and then, that its mapping is ours and it ends in time."""
@@ -147,7 +198,8 @@ class ElasticsearchSink:
             until = lifecycle.prepare(self._client, self._bulk.backoff, new, now)
             templates.check(self._client, self._bulk.backoff, new)
             self._ready |= until
+            reached("indexer.ready")
 
 
-def _rejected(item: Item[ClassifiedPost | Deletion], reason: str) -> Rejected:
+def _rejected(item: Item[Classified], reason: str) -> Rejected:
     return Rejected(item.received, "sending", reason)

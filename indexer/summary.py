@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.documents import ALIAS
 from indexer.queries import Overview
 from stream.elastic import shown
 from stream.faces import FACES
+from stream.index import ALIAS
 from stream.settings import Settings
 from stream.topics import DEAD_LETTER
 

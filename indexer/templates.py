@@ -18,9 +18,10 @@ from typing import Any
 from elasticsearch import ApiError, AuthorizationException, BadRequestError, Elasticsearch
 
 from indexer import deletions, families, letters
-from indexer.documents import ALIAS, FAMILY, PREFIX
+from indexer.documents import FAMILY, PREFIX
 from stream.elastic import Backoff, writing
 from stream.errors import UserError
+from stream.index import ALIAS, MONTH
 
 FOLDER = Path(__file__).with_name("index_templates")
 COMPONENTS = (f"{FAMILY}@mappings", f"{FAMILY}@settings")
@@ -240,7 +241,7 @@ def _versions(client: Elasticsearch) -> dict[str, int]:
     return {
         index: _version_in(body["mappings"].get("_meta", {}))
         for index, body in present.items()
-        if index in INDICES or families.MONTH.fullmatch(index)
+        if index in INDICES or MONTH.fullmatch(index)
     }
 
 

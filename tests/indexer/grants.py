@@ -16,12 +16,16 @@ Need = tuple[str, str]
 CLUSTER = {
     r"GET /_index_template/.+": "monitor",
     r"GET /_ilm/policy/.+": "read_ilm",
+    # What `python -m stream doctor` asks.
+    r"GET /_component_template/.+": "monitor",
+    r"GET /_cluster/(health|settings)": "monitor",
+    r"GET /_nodes/.+": "monitor",
 }
 INDEX = {
     r"HEAD /([^_/][^/]*)": "view_index_metadata",
     r"GET /([^_/][^/]*)": "view_index_metadata",
     r"GET /_alias/([^/]+)": "view_index_metadata",
-    r"GET /([^_/][^/]*)/_mapping": "view_index_metadata",
+    r"GET /([^_/][^/]*)/_(?:mapping|settings)": "view_index_metadata",
     r"PUT /([^_/][^/]*)": "create_index",
     r"POST /([^_/][^/]*)/_mget": "read",
     r"POST /([^_/][^/]*)/_search": "read",
@@ -29,8 +33,9 @@ INDEX = {
     r"POST /([^_/][^/]*)/_pit": "read",
     r"POST /([^_/][^/]*)/_refresh": "maintenance",
 }
-FREE = ("GET /_security/_authenticate", "POST /_search", "DELETE /_pit")
-"""What needs none: who am I; and going on with a point in time, which `read` has opened."""
+FREE = ("GET /_security/_authenticate", "GET /_security/api_key", "POST /_search", "DELETE /_pit")
+"""What needs none: who am I, and until when is my key valid; and going on with a point in time,
+which `read` has opened."""
 
 
 def needed(line: str, body: bytes, has: Callable[[str], bool]) -> set[Need] | None:

@@ -19,11 +19,12 @@ from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
 from stream.dead_letters import DeadLetter, Source, dead_letter
 from stream.errors import Backpressure, UserError
-from stream.posts import Deletion, Post
+from stream.posts import Author, AuthorDeletion, Collected, Deletion
 from stream.records import Outgoing, Received
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED, DEAD_LETTER
+from stream.workbench import letters
 from tests.indexer.records import NOON, classified, deletion, items, origin
 
 
@@ -101,8 +102,8 @@ def test_at_most_ten_missing_ids_are_shown() -> None:
 
 
 def test_reasons_that_differ_in_numbers_are_one() -> None:
-    letters = [letter("x:1", "600 bytes are too many"), letter("x:2", "700 bytes are too many")]
-    assert accounting.reasons(letters) == {"indexer: N bytes are too many": 2}
+    found = [letter("x:1", "600 bytes are too many"), letter("x:2", "700 bytes are too many")]
+    assert letters.reasons(found) == {"indexer: N bytes are too many": 2}
 
 
 def test_a_report_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ class Crawl:
     def deletion(self, native_id: str) -> Deletion:
         return deletion(native_id, origin=self.origin)
 
-    def collect(self, records: Sequence[Post | Deletion]) -> None:
+    def collect(self, records: Sequence[Collected]) -> None:
         with KafkaWriter(self.settings) as writer:
             outgoing = [Outgoing(one.key, encode(one), self.id) for one in records]
             assert writer.write(COLLECTED, outgoing) == []
@@ -197,8 +198,8 @@ def test_posts_indexed_deleted_superseded_and_dead_make_the_sum(
         letter("x:dead", crawl=crawl.id),
         letter("x:dead", crawl=crawl.id),  # a repeat
         letter("x:kept", crawl="another"),
-        letter(None, station="ingest", crawl=crawl.id, original=b"first of a page"),
-        letter(None, station="ingest", crawl=crawl.id, original=b"second of that page"),
+        letter(None, station="ingest", crawl=crawl.id),
+        letter(None, station="ingest", crawl=crawl.id, offset=1),
     )
     one = crawl.settle(node, unique_ids=5, deletions=2, dead_letters=2)
     assert one.settled, one.sentences()
@@ -210,15 +211,33 @@ def test_posts_indexed_deleted_superseded_and_dead_make_the_sum(
 
 
 @pytest.mark.stack
+def test_an_author_s_deletion_and_the_posts_that_go_with_it_are_accounted_for(
+    node: Elasticsearch, crawl: Crawl
+) -> None:
+    before, behind = (crawl.post(one, author=Author(id="7")) for one in ("before", "behind"))
+    gone = AuthorDeletion(platform="x", author_id="7", deleted_at=NOON, origin=crawl.origin)
+    crawl.collect([before.post, gone, behind.post])
+    crawl.sink.write(items(before))
+    counts = {"unique_ids": 2, "deletions": 1}
+    assert crawl.settle(node, **counts).undeleted == {gone.key}
+    crawl.sink.write(items(gone))
+    assert crawl.settle(node, **counts).missing == {behind.key}
+    crawl.sink.write(items(behind))
+    one = crawl.settle(node, **counts)
+    assert one.settled, one.sentences()
+    assert one.deleted == {before.key, behind.key}
+
+
+@pytest.mark.stack
 def test_a_record_that_is_no_dead_letter_is_counted_and_passed_over(crawl: Crawl) -> None:
     since = datetime.now(UTC)
     with KafkaWriter(crawl.settings) as writer:
         junk = [Outgoing("k", value, None) for value in (b"junk", b"{}")]
         assert writer.write(DEAD_LETTER, junk) == []
     crawl.bury(letter("x:1", crawl=crawl.id))
-    letters = accounting.letters(crawl.settings, crawl.id, since)
-    assert [one.original_key for one in letters.found] == ["x:1"]
-    assert letters.foreign == 2
+    found = letters.letters(crawl.settings, crawl.id, since)
+    assert [one.original_key for one in found.found] == ["x:1"]
+    assert found.foreign == 2
 
 
 @pytest.mark.stack
@@ -227,8 +246,8 @@ def test_dead_letters_from_before_the_replay_are_not_read(crawl: Crawl) -> None:
     time.sleep(0.01)
     since = datetime.now(UTC)
     crawl.bury(letter("x:2", crawl=crawl.id, offset=1))
-    letters = accounting.letters(crawl.settings, crawl.id, since)
-    assert [one.original_key for one in letters.found] == ["x:2"]
+    found = letters.letters(crawl.settings, crawl.id, since)
+    assert [one.original_key for one in found.found] == ["x:2"]
 
 
 def test_a_broker_that_gives_nothing_any_more_is_one_line(
@@ -239,9 +258,9 @@ def test_a_broker_that_gives_nothing_any_more_is_one_line(
         yield
 
     # A real broker falls silent only after half a minute.
-    monkeypatch.setattr(accounting, "read_to_end", silent)
+    monkeypatch.setattr(letters, "read_to_end", silent)
     with pytest.raises(UserError, match=r"^Kafka gives nothing of .* \(at 127.0.0.1:1\): see"):
-        accounting.letters(Settings(kafka="127.0.0.1:1"), None)
+        letters.letters(Settings(kafka="127.0.0.1:1"), None)
 
 
 @pytest.mark.stack

@@ -107,6 +107,7 @@ REAL_REASONS = [
 
 
 @pytest.mark.parametrize(("kind", "reason", "cause", "said"), REAL_REASONS)
+@pytest.mark.case(7)
 def test_a_fault_names_type_and_field_and_never_the_posts_text(
     kind: str, reason: str, cause: str | None, said: str
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_fault_names_type_and_field_and_never_the_posts_text(
         (500, "null_pointer_exception"),
     ],
 )
+@pytest.mark.case(14)
 def test_an_answer_that_is_no_records_fault_stops_the_station(status: int, kind: str) -> None:
     with pytest.raises(IndexingError, match=f"status {status}: {kind}"):
         outcome({"index": {"status": status, "error": {"type": kind, "reason": "why"}}})
@@ -156,6 +158,7 @@ def test_deleting_what_is_not_there_is_done() -> None:
     assert outcome({"delete": {"status": 404, "error": gone}}).missing
 
 
+@pytest.mark.case(11)
 def test_losing_to_a_newer_version_is_done() -> None:
     conflict = {"type": "version_conflict_engine_exception", "reason": "[x:1]: version conflict"}
     assert outcome({"index": {"status": 409, "error": conflict}}).older
@@ -163,6 +166,7 @@ def test_losing_to_a_newer_version_is_done() -> None:
 
 @pytest.mark.wire
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.case(1)
 def test_only_the_refused_items_are_sent_again(node: FakeNode, bulk: Bulk, status: int) -> None:
     node.script = [
         lambda _ids: items({"a": 201, "b": status, "c": 201, "d": status}),
@@ -174,6 +178,7 @@ def test_only_the_refused_items_are_sent_again(node: FakeNode, bulk: Bulk, statu
 
 
 @pytest.mark.wire
+@pytest.mark.case(1)
 def test_items_refused_again_and_again_are_backpressure(node: FakeNode, bulk: Bulk) -> None:
     node.script = [lambda ids: items(dict.fromkeys(ids, 429))] * ATTEMPTS
     with pytest.raises(Backpressure, match="refuses 4 of 4 actions") as pressure:
@@ -183,6 +188,7 @@ def test_items_refused_again_and_again_are_backpressure(node: FakeNode, bulk: Bu
 
 
 @pytest.mark.wire
+@pytest.mark.case(30)
 def test_a_request_to_stop_interrupts_the_wait(node: FakeNode, client: Elasticsearch) -> None:
     stop = Event()
     stop.set()
@@ -194,6 +200,7 @@ def test_a_request_to_stop_interrupts_the_wait(node: FakeNode, client: Elasticse
 
 @pytest.mark.wire
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.case(2)
 def test_a_whole_request_refused_is_backpressure(node: FakeNode, bulk: Bulk, status: int) -> None:
     node.script = [whole(status)]
     with pytest.raises(Backpressure, match=f"status {status}"):
@@ -202,6 +209,7 @@ def test_a_whole_request_refused_is_backpressure(node: FakeNode, bulk: Bulk, sta
 
 
 @pytest.mark.wire
+@pytest.mark.case(4)
 def test_a_cut_connection_is_backpressure(node: FakeNode, bulk: Bulk) -> None:
     node.script = [cut]
     with pytest.raises(Backpressure, match="does not answer"):
@@ -210,6 +218,7 @@ def test_a_cut_connection_is_backpressure(node: FakeNode, bulk: Bulk) -> None:
 
 
 @pytest.mark.wire
+@pytest.mark.case(4)
 def test_a_slow_answer_is_backpressure(node: FakeNode, client: Elasticsearch) -> None:
     node.script = [node.slow]
     with pytest.raises(Backpressure, match="ConnectionTimeout"):
@@ -217,6 +226,7 @@ def test_a_slow_answer_is_backpressure(node: FakeNode, client: Elasticsearch) ->
 
 
 @pytest.mark.wire
+@pytest.mark.case(3)
 def test_nobody_listening_is_backpressure(node: FakeNode, bulk: Bulk) -> None:
     nobody = connect(Settings(elasticsearch="http://127.0.0.1:1"))
     with nobody, pytest.raises(Backpressure, match="does not answer"):
@@ -224,6 +234,7 @@ def test_nobody_listening_is_backpressure(node: FakeNode, bulk: Bulk) -> None:
 
 
 @pytest.mark.wire
+@pytest.mark.case(5)
 def test_a_request_too_large_is_halved_until_it_fits(node: FakeNode, bulk: Bulk) -> None:
     too_large = whole(413)
     node.script = [too_large, too_large, accept, accept, too_large, too_large]
@@ -252,29 +263,6 @@ def test_a_refused_credential_is_one_line_and_no_records_fault(
     node.script = [whole(status)]
     with pytest.raises(UserError, match=sentence):
         bulk.send(ABCD)
-
-
-def rejecting(*odd_ones: str) -> Any:
-    """Rejects every item for the same fault, but takes the odd ones."""
-    kind = "strict_dynamic_mapping_exception"
-    return lambda ids: items({one: 201 if one in odd_ones else 400 for one in ids}, kind)
-
-
-@pytest.mark.wire
-def test_a_hundred_actions_all_rejected_alike_stop_the_station(node: FakeNode, bulk: Bulk) -> None:
-    node.script = [rejecting()]
-    with pytest.raises(IndexingError, match="all of 100 actions are rejected alike: strict_dyn"):
-        bulk.send([action(str(n)) for n in range(100)])
-
-
-@pytest.mark.wire
-@pytest.mark.parametrize(("count", "odd_ones"), [(99, ()), (100, ("7",))])
-def test_fewer_rejections_or_one_that_is_taken_are_the_records_fault(
-    node: FakeNode, bulk: Bulk, count: int, odd_ones: tuple[str, ...]
-) -> None:
-    node.script = [rejecting(*odd_ones)]
-    outcomes = bulk.send([action(str(n)) for n in range(count)])
-    assert sum(one.fault is not None for one in outcomes) == count - len(odd_ones)
 
 
 @pytest.mark.wire

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import orjson
 import pytest
 
-from indexer.documents import checked_id, document, index_of, version_of
+from indexer.documents import checked_id, document, index_of
 from stream.errors import InvalidRecord
+from stream.index import version_of
 from stream.posts import Author, ContextAnnotation, Counts, Entity, Origin, Polarity
 from tests.indexer.records import LABELS, NOON, TOPICS, classification, classified
 
@@ -25,8 +26,12 @@ FULL = classified(
     reply_to="41",
     conversation="40",
     counts=Counts(likes=1, replies=2, reposts=3, quotes=4, bookmarks=5, views=6),
-    entities=(Entity(type="Person", text="Bob", probability=0.8),),
+    entities=tuple(
+        Entity(type=kind, text=f"a {kind}", probability=0.8)
+        for kind in ("Person", "Place", "Organization", "Product", "Other")
+    ),
     context=(ContextAnnotation(domain_id="1", domain="Sport", entity_id="2", entity="Chess"),),
+    distant_labels=("joy",),
     origin=Origin(crawl="c", query="q", channel="ch", video="v", stream="s", rules=("r1", "r2")),
     labels=classification(
         "joy",
@@ -41,7 +46,7 @@ FULL = classified(
         topic_probabilities={topic: n / 100 for n, topic in enumerate(TOPICS)},
         language="en",
     ),
-)
+).model_copy(update={"recogniser": "tiny@1"})
 
 GOLDEN = {
     "@timestamp": "2026-03-14T12:00:00.000Z",
@@ -77,7 +82,16 @@ GOLDEN = {
             "bookmarks": 5,
             "views": 6,
         },
-        "entities": [{"type": "Person", "text": "Bob", "probability": 0.8}],
+        "link_hosts": ["example.org"],
+        "entities": {
+            "person": ["a Person"],
+            "place": ["a Place"],
+            "organisation": ["a Organization"],
+            "product": ["a Product"],
+            "other": ["a Other"],
+        },
+        "recogniser": "tiny@1",
+        "distant_labels": ["joy"],
         "context": [{"domain": "Sport", "entity": "Chess"}],
         "origin": {
             "crawl": "c",

@@ -24,13 +24,13 @@ from stream.codec import encode
 from stream.dead_letters import Source, dead_letter
 from stream.elastic import asking, connect
 from stream.errors import UserError
-from stream.posts import ClassifiedPost, Deletion
+from stream.posts import Author, AuthorDeletion, Classified, ClassifiedPost
 from stream.records import Outgoing
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters
 from stream.topics import CLASSIFIED
 from tests.indexer.grants import grants
-from tests.indexer.records import LIMITS, classified, deletion, items, origin
+from tests.indexer.records import LIMITS, NOON, classified, deletion, items, origin
 from tests.indexer.secured_node import SecuredNode, User, secured_node
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +57,7 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir(mode=0o700)
     for user, password in PASSWORDS.items():
         (folder / f"{user}.password").write_text(password + "\n")
+        (folder / f"{user}.password").chmod(0o600)
     return folder
 
 
@@ -423,6 +424,14 @@ def test_the_indexer_needs_each_privilege_of_its_key_and_no_other(
             eventually(lambda: indexed(another, crawl) == (2, 0))
             send(settings, crawl, [deletion(f"{crawl}-2", origin=origin(crawl))])
             eventually(lambda: indexed(another, crawl) == (1, 1))
+            ann = Author(id=crawl)
+            send(settings, crawl, [classified(f"{crawl}-3", author=ann, origin=origin(crawl))])
+            eventually(lambda: indexed(another, crawl) == (2, 1))
+            gone = AuthorDeletion(
+                platform="x", author_id=crawl, deleted_at=NOON, origin=origin(crawl)
+            )
+            send(settings, crawl, [gone])
+            eventually(lambda: indexed(another, crawl) == (1, 3))
         eventually(lambda: ("emostream-indexer", "index", letters.INDEX) in guarded.used)
     finally:
         stop.set()
@@ -476,7 +485,7 @@ def posts(crawl: str, *numbers: int) -> list[ClassifiedPost]:
     return [classified(f"{crawl}-{n}", origin=origin(crawl)) for n in numbers]
 
 
-def send(settings: Settings, crawl: str, records: Sequence[ClassifiedPost | Deletion]) -> None:
+def send(settings: Settings, crawl: str, records: Sequence[Classified]) -> None:
     """Puts the records and a dead letter on the topics."""
     create_topics(settings)
     with KafkaWriter(settings) as writer:

@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from indexer import deletions, queries
 from indexer.bulk import Bulk, IndexingError
-from indexer.documents import document
+from indexer.documents import document, timestamp
 from indexer.sink import ElasticsearchSink
 from stack import Stack
 from stream import worker
@@ -50,6 +50,8 @@ def station(sink: Any, records: list[Any]) -> tuple[MemorySource, MemoryDeadLett
 
 @pytest.mark.wire
 @pytest.mark.parametrize("trouble", [whole(503), whole(429), cut])
+@pytest.mark.case(2)
+@pytest.mark.case(3)
 def test_the_station_waits_and_repeats_what_a_node_in_trouble_did_not_take(
     fake: FakeNode, trouble: Any
 ) -> None:
@@ -89,6 +91,7 @@ def test_of_several_observations_in_a_batch_the_newest_is_sent_alone(fake: FakeN
 
 
 @pytest.mark.stack
+@pytest.mark.case(10)
 def test_a_repeat_is_harmless(node: Elasticsearch, sink: ElasticsearchSink) -> None:
     for _ in range(3):
         assert not sink.write(items(classified("1"), classified("2")))
@@ -97,6 +100,7 @@ def test_a_repeat_is_harmless(node: Elasticsearch, sink: ElasticsearchSink) -> N
 
 
 @pytest.mark.stack
+@pytest.mark.case(11)
 def test_an_older_observation_loses(node: Elasticsearch, sink: ElasticsearchSink) -> None:
     newer = classified(observed_at=NOON + timedelta(hours=1), counts=Counts(likes=9))
     assert not sink.write(items(newer))
@@ -106,6 +110,7 @@ def test_an_older_observation_loses(node: Elasticsearch, sink: ElasticsearchSink
 
 
 @pytest.mark.stack
+@pytest.mark.case(11)
 def test_new_labels_of_the_same_observation_replace(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -123,6 +128,23 @@ def test_of_equal_observations_in_one_batch_the_last_stays(
 
 
 @pytest.mark.stack
+def test_where_the_newest_of_a_batch_is_refused_the_one_before_it_is_indexed(
+    node: Elasticsearch, sink: ElasticsearchSink
+) -> None:
+    good = classified(observed_at=NOON + timedelta(hours=1))
+    first = classified(observed_at=NOON + timedelta(minutes=1))
+    bad = classified(observed_at=NOON + timedelta(hours=2), counts=Counts(likes=2**63))
+    rejected = sink.write(items(first, bad, good, bad, classified("2")))
+    assert [one.received.offset for one in rejected] == [3, 1]
+    assert found(node, ["1", "2"]).keys() == {"x:1", "x:2"}
+    assert found(node, ["1"])["x:1"]["event"]["created"] == timestamp(good.post.observed_at)
+    assert (sink.counters.indexed, sink.counters.older, sink.counters.rejected) == (2, 1, 2)
+
+
+@pytest.mark.stack
+@pytest.mark.case(7)
+@pytest.mark.case(8)
+@pytest.mark.case(20)
 def test_a_document_the_mapping_refuses_is_rejected_and_the_rest_indexed(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -156,6 +178,7 @@ def offset(one: Rejected) -> int:
 
 
 @pytest.mark.stack
+@pytest.mark.case(9)
 def test_a_hashtag_of_98_kilobytes_is_kept_and_does_not_fail_its_post(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -195,6 +218,8 @@ def test_a_deletion_of_unknown_month_finds_the_post_in_every_month(
 
 @pytest.mark.stack
 @pytest.mark.parametrize("created_at", [NOON, APRIL, None])
+@pytest.mark.case(13)
+@pytest.mark.case(34)
 def test_a_deletion_erases_in_every_month_whatever_time_it_names(
     node: Elasticsearch, sink: ElasticsearchSink, created_at: Any
 ) -> None:
@@ -215,12 +240,12 @@ def test_a_deletion_erases_in_every_month_whatever_time_it_names(
         ({"index.sort.field": "nope"}, r"unknown index sort field:\[nope\]"),
     ],
 )
+@pytest.mark.case(14)
 def test_a_fault_of_the_cluster_stops_the_station_and_buries_nothing(
     node: Elasticsearch, sink: ElasticsearchSink, broken: dict[str, str], said: str
 ) -> None:
     custom = "emotions-v1@custom"
     node.cluster.put_component_template(name=custom, template={"settings": broken})
-    # Below a hundred posts, which would stop it for being rejected alike.
     source, letters, run = station(sink, [classified(str(n)) for n in range(20)])
     with pytest.raises(IndexingError, match=said):
         run()
@@ -229,6 +254,7 @@ def test_a_fault_of_the_cluster_stops_the_station_and_buries_nothing(
 
 
 @pytest.mark.stack
+@pytest.mark.case(34)
 def test_a_deletion_that_comes_first_keeps_the_post_out(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -241,6 +267,7 @@ def test_a_deletion_that_comes_first_keeps_the_post_out(
 @pytest.mark.stack
 @pytest.mark.parametrize("created_at", [NOON, None])
 @pytest.mark.parametrize("order", ["post first", "deletion first", "post again"])
+@pytest.mark.case(34)
 def test_a_post_and_its_deletion_in_one_batch_leave_nothing(
     node: Elasticsearch, sink: ElasticsearchSink, order: str, created_at: Any
 ) -> None:
@@ -256,6 +283,7 @@ def test_a_post_and_its_deletion_in_one_batch_leave_nothing(
 
 
 @pytest.mark.stack
+@pytest.mark.case(12)
 def test_a_late_replay_does_not_bring_a_deleted_post_back(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -271,6 +299,7 @@ def test_a_late_replay_does_not_bring_a_deleted_post_back(
 
 
 @pytest.mark.stack
+@pytest.mark.case(12)
 def test_a_worker_that_wakes_late_cannot_write_a_deleted_post(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -291,6 +320,18 @@ def test_repeating_a_deletion_changes_nothing(node: Elasticsearch, sink: Elastic
     assert sink.counters.deleted == 1
     queries.refresh(node)
     assert queries.deletions(node) == 1
+
+
+@pytest.mark.stack
+def test_of_several_deletions_of_a_post_in_one_batch_the_last_is_on_record(
+    node: Elasticsearch, sink: ElasticsearchSink
+) -> None:
+    sink.write(items(classified("1")))
+    later = NOON + timedelta(days=2)
+    assert not sink.write(items(deletion("1"), deletion("2"), deletion("1", deleted_at=later)))
+    record = node.get(index=deletions.INDEX, id="x:1")["_source"]
+    assert record["deleted_at"] == "2026-03-16T12:00:00.000Z"
+    assert sink.counters.deleted == 1
 
 
 @pytest.mark.stack
@@ -346,6 +387,7 @@ class Interrupted:
 
 
 @pytest.mark.stack
+@pytest.mark.case(3)
 def test_a_node_killed_in_mid_stream_and_restarted_misses_nothing(
     node: Elasticsearch, sink: ElasticsearchSink, stack: Stack
 ) -> None:

@@ -18,13 +18,14 @@ from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from indexer import queries, summary
-from indexer.documents import ALIAS, FAMILY, version_of
+from indexer.documents import FAMILY
 from indexer.queries import Overview
 from indexer.sink import ElasticsearchSink
 from indexer.templates import mapping
 from stack import Stack
 from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
+from stream.index import ALIAS, version_of
 from stream.records import Outgoing
 from stream.settings import Settings
 from stream.topics import CLASSIFIED, COLLECTED
@@ -133,6 +134,7 @@ def test_a_secret_stays_out_of_the_printed_queries() -> None:
 def test_a_secret_in_a_file_is_read_by_the_shell(tmp_path: Path) -> None:
     file = tmp_path / "a reader's key"
     file.write_text("hidden\n")
+    file.chmod(0o600)
     printed = summary.ready_queries(Settings(elasticsearch_api_key_file=file), "joy")
     assert "hidden" not in printed
     told = 'curl() { printf "%s\\n" "$@"; }\n' + printed

@@ -21,6 +21,7 @@ from stack import Stack
 from stream.elastic import Backoff, connect
 from stream.errors import UserError
 from stream.faces import COLOURS, FACES
+from stream.posts import ClassifiedPost
 from stream.settings import Settings
 from tests.indexer.records import LABELS, LIMITS, classified, deletion, found, items
 from tests.indexer.test_documents import FULL
@@ -28,6 +29,7 @@ from tests.indexer.test_documents import FULL
 MARCH = "emotions-v1-2026.03"
 OURS = templates.mapping()["_meta"]["version"]
 PAGE = Path(__file__).parents[2] / "docs" / "records.md"
+LINKS = ("https://example.org/a",)
 ROW = re.compile(r"^\| `([^`]+)` \| (\w+) \| \S.* \|$", re.MULTILINE)
 
 
@@ -81,6 +83,7 @@ def test_the_mapping_and_its_template_have_one_version() -> None:
 
 
 @pytest.mark.parametrize("name", ["emotions-v1@mappings", *templates.INDICES])
+@pytest.mark.case(8)
 def test_every_mapping_refuses_fields_it_does_not_name(name: str) -> None:
     assert templates.declared(name)["template"]["mappings"]["dynamic"] == "strict"
 
@@ -122,6 +125,7 @@ def test_the_first_post_of_a_month_makes_its_index_with_mapping_and_alias(
 
 
 @pytest.mark.stack
+@pytest.mark.case(14)
 def test_without_the_template_nothing_is_written_and_no_index_is_made(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -132,6 +136,7 @@ def test_without_the_template_nothing_is_written_and_no_index_is_made(
 
 
 @pytest.mark.stack
+@pytest.mark.case(14)
 def test_an_index_that_vanishes_midway_comes_back_with_our_mapping(
     node: Elasticsearch, sink: ElasticsearchSink
 ) -> None:
@@ -155,6 +160,7 @@ def test_a_newer_template_is_left_alone_and_stops_us(node: Elasticsearch) -> Non
 
 
 @pytest.mark.stack
+@pytest.mark.case(14)
 def test_an_index_made_without_the_template_is_refused_by_name(bare: Elasticsearch) -> None:
     bare.index(index="emotions-v1-2020.01", document={"event": {"id": "text, not a keyword"}})
     with pytest.raises(UserError, match=r"index emotions-v1-2020\.01 has a mapping that is not"):
@@ -195,8 +201,19 @@ NEW_IN = {
         "emotion.words",
     ),
     3: ("weekday", "hour", "delay", "emotion.confidence"),
+    4: ("entities", "recogniser", "link_hosts", "distant_labels"),
 }
 """What each version of the mapping added under `emostream`."""
+
+LEFT = {"type": "keyword", "text": "keyword", "probability": "float"}
+"""What `entities` had before version 4, and keeps in the months that were there."""
+
+
+def todays(native_id: str) -> ClassifiedPost:
+    """A post of March 2026 with a field of each version."""
+    return classified(
+        native_id, labels=FULL.classification, links=LINKS, entities=FULL.post.entities
+    )
 
 
 def declared_in(version: int) -> Callable[[str], dict[str, Any]]:
@@ -217,6 +234,8 @@ def declared_in(version: int) -> Callable[[str], dict[str, Any]]:
                 for parent in parents:
                     properties = properties[parent]["properties"]
                 del properties[field]
+            ours = mappings["properties"]["emostream"]["properties"]
+            ours["entities"] = {"properties": {name: {"type": kind} for name, kind in LEFT.items()}}
         return body
 
     return declared
@@ -230,8 +249,10 @@ def earlier(
     with monkeypatch.context() as then:
         then.setattr(templates, "declared", declared_in(request.param))
         templates.set_up(bare)
-        post = document(classified("1"), datetime.now(UTC)).fields
+        post = document(classified("1", links=LINKS), datetime.now(UTC)).fields
         known = set(templates.fields())
+    post["emostream"]["entities"] = [{"type": "Person", "text": "Bob", "probability": 0.8}]
+    known.add("emostream.entities")
     bare.index(
         index=MARCH, id="x:1", version=1, version_type="external_gte", document=cut(post, known)
     )
@@ -252,23 +273,25 @@ def cut(fields: dict[str, Any], known: set[str], prefix: str = "") -> dict[str, 
 def test_the_months_of_an_earlier_mapping_take_todays_documents_once_set_up(
     earlier: Elasticsearch, upgrade: Callable[[Elasticsearch], Any]
 ) -> None:
-    late = items(classified("2", labels=FULL.classification))
-    with pytest.raises(UserError, match=f"is version [12], not version {OURS}"):
+    late = items(todays("2"))
+    with pytest.raises(UserError, match=f"is version [123], not version {OURS}"):
         ElasticsearchSink(earlier, LIMITS, Event()).write(late)
     upgrade(earlier)
     assert not ElasticsearchSink(earlier, LIMITS, Event()).write(late)
     documents = found(earlier, ["1", "2"])
-    assert "weekday" not in documents["x:1"]["emostream"]
+    assert "link_hosts" not in documents["x:1"]["emostream"]
     assert documents["x:2"]["emostream"]["comment_class"] == "positive"
     assert documents["x:2"]["emostream"]["weekday"] == "6 Saturday"
+    assert documents["x:2"]["emostream"]["entities"]["person"] == ["a Person"]
     now = earlier.indices.get_mapping(index=MARCH)[MARCH]["mappings"]
-    assert templates.fields(now["properties"]) == templates.fields()
+    left = {f"emostream.entities.{name}": kind for name, kind in LEFT.items()}
+    assert templates.fields(now["properties"]) == templates.fields() | left
     assert (now["_meta"]["version"], now["dynamic"]) == (OURS, "strict")
 
 
 @pytest.mark.stack
 def test_a_month_of_an_earlier_mapping_refuses_todays_documents(earlier: Elasticsearch) -> None:
-    fields = document(classified("2", labels=FULL.classification), datetime.now(UTC)).fields
+    fields = document(todays("2"), datetime.now(UTC)).fields
     with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
         earlier.index(index=MARCH, document=fields)
 
@@ -281,7 +304,7 @@ def test_an_upgrade_that_was_cut_off_is_finished_at_the_next_start(
         cut_off.setattr(families, "months", lambda *_: [])
         templates.set_up(earlier)
     templates.ensure(earlier)
-    late = items(classified("2", labels=FULL.classification))
+    late = items(todays("2"))
     assert not ElasticsearchSink(earlier, LIMITS, Event()).write(late)
 
 

@@ -1,0 +1,125 @@
+"""Authors who are gone: every post of theirs from before is erased, and none of those comes back.
+
+A post has its own partition, and its author's deletion another: either may be handled first, by
+different workers. So each side looks for the other *after* it has written. The one erases what it
+finds in the index once the author is on record; the other looks for the author once its posts are
+written, and erases them. Whoever writes second finds what the first has written.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import orjson
+from elasticsearch import Elasticsearch
+
+from indexer import deletions
+from indexer.bulk import Bulk, Outcome
+from indexer.documents import FAMILY, MAX_ID, timestamp
+from stream.elastic import Backoff, writing
+from stream.index import EPOCH, MILLISECOND, PAGE, Query, scan, version_of
+from stream.posts import AuthorDeletion, Deletion, Post, author_key
+
+Versions = Mapping[str, int]
+"""Of each author on record, by key: posts of that moment (ms since 1970) and older ones go."""
+
+
+def remember(bulk: Bulk, authors: Sequence[AuthorDeletion]) -> list[Outcome]:
+    """Writes down each author under their key; one outcome for each.
+
+    The time is the external version: an older deletion never takes the place of a newer one, nor
+    any of one that is for good.
+    """
+    return bulk.send([_record(author) for author in authors])
+
+
+def on_record(client: Elasticsearch, backoff: Backoff, posts: Sequence[Post]) -> Versions:
+    """Gives those authors of some posts who are on record, seen in real time.
+
+    Raises:
+        Backpressure: the index cannot be read now.
+        UserError: the index is gone.
+    """
+    keys = {key for post in posts if (key := key_of(post)) and len(key.encode()) <= MAX_ID}
+    return deletions.versions(client, backoff, sorted(keys))
+
+
+def covers(versions: Versions, post: Post) -> bool:
+    """Whether a post goes with its author: it is of the time of their deletion, or older."""
+    version = versions.get(key_of(post) or "")
+    return version is not None and version_of(post.created_at) <= version
+
+
+def key_of(post: Post) -> str | None:
+    """Gives the key of a post's author; None where nobody knows who it is."""
+    return author_key(post.platform, post.author.id) if post.author.id else None
+
+
+def posts_of(
+    client: Elasticsearch, backoff: Backoff, author: AuthorDeletion
+) -> Iterator[list[Deletion]]:
+    """Gives a deletion for each post that goes with an author, of those a search sees; in pages."""
+    found = scan(client, f"{FAMILY}-*", query(author), source=False)
+    while True:
+        with writing(backoff):
+            hits = list(islice(found, PAGE))
+        if not hits:
+            return
+        yield [_deletion(hit["_id"], author) for hit in hits]
+
+
+def refresh(client: Elasticsearch, backoff: Backoff) -> None:
+    """Lets searches see every post that has been written so far."""
+    with writing(backoff):
+        client.indices.refresh(index=f"{FAMILY}-*")
+
+
+def query(author: AuthorDeletion) -> Query:
+    """Selects the posts that go with an author."""
+    of: list[dict[str, Any]] = [
+        {"term": {"event.provider": author.platform}},
+        {"term": {"user.id": author.author_id}},
+    ]
+    if not author.for_good:
+        of.append({"range": {"@timestamp": {"lte": timestamp(author.deleted_at)}}})
+    return {"bool": {"filter": of}}
+
+
+def deletion_of(post: Post, versions: Versions) -> Deletion:
+    """Makes the deletion of a post that goes with its author."""
+    version = versions[key_of(post) or ""]
+    for_good = version == deletions.FINAL
+    return Deletion(
+        platform=post.platform,
+        native_id=post.native_id,
+        deleted_at=post.observed_at if for_good else EPOCH + version * MILLISECOND,
+        origin=post.origin,
+    )
+
+
+def _deletion(key: str, author: AuthorDeletion) -> Deletion:
+    platform, _colon, native_id = key.partition(":")
+    return Deletion(
+        platform=platform,
+        native_id=native_id,
+        deleted_at=author.deleted_at,
+        origin=author.origin,
+    )
+
+
+def _record(author: AuthorDeletion) -> bytes:
+    version = deletions.FINAL if author.for_good else version_of(author.deleted_at)
+    action = {
+        "_index": deletions.INDEX,
+        "_id": author.key,
+        "version": version,
+        "version_type": "external_gte",
+    }
+    fields = {
+        "platform": author.platform,
+        "author_id": author.author_id,
+        "deleted_at": timestamp(author.deleted_at),
+        "for_good": author.for_good,
+        "crawl": author.origin.crawl,
+    }
+    return orjson.dumps({"index": action}) + b"\n" + orjson.dumps(fields) + b"\n"
