@@ -5,8 +5,11 @@ import json
 from pathlib import Path
 
 from stream import broker, health, schemas, settings, topics
+from stream.audit import command as audit
 from stream.cli import entry
+from stream.doctor import command as doctor
 from stream.errors import UserError
+from stream.workbench import command as workbench
 
 
 def main() -> int:
@@ -20,7 +23,13 @@ def main() -> int:
     )
     write = commands.add_parser("schemas", help="write the JSON Schema of each record")
     write.add_argument("folder", type=Path, nargs="?", default=schemas.FOLDER)
+    audit.add_command(commands)
+    workbench.add_command(commands)
+    doctor.add_command(commands)
     arguments = parser.parse_args()
+    if run := getattr(arguments, "run", None):
+        code: int = run(arguments)
+        return code
     if arguments.command == "topics":
         return _topics()
     if arguments.command == "config":

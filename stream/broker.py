@@ -1,4 +1,4 @@
-"""Kafka: the only module that imports its client.
+"""Kafka: batches from topics, records to topics, topics to their ends.
 
 `KafkaSource` gives a station its batches, `KafkaWriter` puts records on topics; `stream/sinks.py`
 fits the writer into `stream.worker.run`.
@@ -7,7 +7,7 @@ fits the writer into `stream.worker.run`.
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -16,7 +16,6 @@ from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
     KafkaError,
-    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RebalanceInProgressError,
     TopicAlreadyExistsError,
@@ -24,7 +23,9 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
+from stream.crash import reached
 from stream.errors import Backpressure, UserError
+from stream.metrics import Progress
 from stream.records import CRAWL_HEADER, Outgoing, Received
 from stream.settings import Settings
 from stream.topics import TOPICS, Topic
@@ -39,7 +40,9 @@ DELIVERY_MS = 20_000
 RECONNECT_MS = 1000
 COMMIT_MS = 10_000
 SILENCE_SECONDS = 30.0
-SESSION_MS = 10_000
+MAX_POLL_MS = 300_000
+CHECK_MS = 2000
+KEEP_MS = 50
 
 LOST_PARTITIONS = (
     CommitFailedError,
@@ -122,6 +125,7 @@ class KafkaSource(_Connection):
     def __init__(self, settings: Settings, topic: Topic, group: str, linger: float = 0.0) -> None:
         self._max_records = settings.batch_records
         self._linger = linger
+        self.progress = Progress(topic.name)
         try:
             self._consumer = KafkaConsumer(
                 topic.name,
@@ -131,7 +135,10 @@ class KafkaSource(_Connection):
                 auto_offset_reset="earliest",
                 max_poll_records=settings.batch_records,
                 # A killed worker's partitions go to the others after this long.
-                session_timeout_ms=SESSION_MS,
+                session_timeout_ms=int(1000 * settings.session_seconds),
+                heartbeat_interval_ms=int(1000 * settings.session_seconds / 3),
+                # So are those of one that hangs without a poll (`keep` is one) after this long.
+                max_poll_interval_ms=MAX_POLL_MS,
                 **connection(settings),
             )
         except KafkaError as error:
@@ -144,15 +151,19 @@ class KafkaSource(_Connection):
         wait_ms, deadline = POLL_MS, 0.0
         while True:
             room = self._max_records - len(batch)
-            for records in self._consumer.poll(wait_ms, max_records=room).values():
+            for partition, records in self._consumer.poll(wait_ms, max_records=room).items():
+                first = records[0]
+                self.progress.read(partition.partition, first.offset, first.timestamp)
                 for record in records:
-                    batch.append(_received(record))
+                    batch.append(received(record))
                     size += len(record.value or b"")
             if not batch:
+                self._note_ends()
                 return batch
             deadline = deadline or time.monotonic() + self._linger
             wait_ms = int(1000 * (deadline - time.monotonic()))
             if wait_ms <= 0 or len(batch) >= self._max_records or size >= MAX_BATCH_BYTES:
+                self._note_ends()
                 return batch
 
     def rewind(self, batch: Sequence[Received]) -> None:
@@ -162,22 +173,61 @@ class KafkaSource(_Connection):
             if partition in ours:
                 self._consumer.seek(partition, first)
 
+    def keep(self) -> None:
+        """Takes part in the group; a record that comes meanwhile is put back for the next `poll`.
+
+        Nothing is paused for that: of a partition that is paused half read, and given anew before
+        it is resumed, the client may never fetch again (kafka-python 3.0.12).
+        """
+        for partition, records in self._consumer.poll(KEEP_MS, max_records=1).items():
+            self._consumer.seek(partition, records[0].offset)
+
     def commit(self, batch: Sequence[Received]) -> None:
         """Commits the offsets after the batch: those of the next records to read.
 
         Where the group has given our partitions to another worker meanwhile, that worker repeats
-        the batch, which is harmless.
+        the batch, which is harmless; its offsets are not ours to move.
         """
-        offsets = {
-            partition: OffsetAndMetadata(last + 1, "", -1)
-            for partition, (_first, last) in _spans(batch).items()
-        }
         try:
+            offsets = self._read_to(_spans(batch))
+            if len(offsets) < len(_spans(batch)):
+                logger.warning("partitions moved before the commit")
+            if not offsets:
+                return
             self._consumer.commit(offsets, timeout_ms=COMMIT_MS)
         except LOST_PARTITIONS as error:
             logger.warning("partitions moved before the commit (%s)", type(error).__name__)
+            # The client goes on behind the batch in what stays ours: nobody would commit it.
+            self.rewind(batch)
+            return
         except KafkaError as error:
             raise pressure(error) from error
+        self.progress.committed({one.partition: to.offset for one, to in offsets.items()})
+
+    def _read_to(
+        self, spans: Mapping[TopicPartition, tuple[int, int]]
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Gives the next offset to read of each partition that has stayed ours.
+
+        One that was another worker's meanwhile is read on from where that worker has committed: to
+        commit the end of our batch could move that back, behind records that nobody reads again.
+        """
+        ours = self._consumer.assignment()
+        next_ones = {
+            partition: self._consumer.position(partition, COMMIT_MS)
+            for partition in spans
+            if partition in ours
+        }
+        return {
+            partition: OffsetAndMetadata(offset, "", -1)
+            for partition, offset in next_ones.items()
+            if offset is not None and offset > spans[partition][1]
+        }
+
+    def _note_ends(self) -> None:
+        # What fetching has told the client anyway.
+        ours = self._consumer.assignment()
+        self.progress.polled({one.partition: self._consumer.highwater(one) for one in ours})
 
     def close(self) -> None:
         """Leaves the group, so that its other workers take over at once."""
@@ -218,14 +268,18 @@ class KafkaWriter(_Connection):
         refused: list[tuple[int, str]] = []
         pending = []
         for position, record in enumerate(records):
-            headers = [(CRAWL_HEADER, record.crawl.encode())] if record.crawl else []
+            if position == len(records) // 2:
+                reached("kafka.half", self._producer.flush)
+            headers = [*record.headers]
+            if record.crawl:
+                headers.append((CRAWL_HEADER, record.crawl.encode()))
             try:
                 pending.append(
                     (
                         position,
                         self._producer.send(
                             topic.name,
-                            key=record.key.encode(),
+                            key=key.encode() if isinstance(key := record.key, str) else key,
                             value=record.value,
                             headers=headers,
                         ),
@@ -235,22 +289,52 @@ class KafkaWriter(_Connection):
                 refused.append((position, too_large(record)))
             except KafkaError as error:
                 raise pressure(error) from error
-        try:
-            self._producer.flush(timeout=(DELIVERY_MS + REQUEST_MS) / 1000)
-        except KafkaError as error:
-            raise pressure(error) from error
+        reached("kafka.sent")
+        end = time.monotonic() + (DELIVERY_MS + REQUEST_MS) / 1000
         for position, future in pending:
-            failure = future.exception
-            if isinstance(failure, TOO_LARGE):
+            try:
+                # Not flush: it does not wait for a batch that was too large and sent in halves.
+                future.get(timeout=max(0.0, end - time.monotonic()))
+            except TOO_LARGE:
                 refused.append((position, too_large(records[position])))
-            elif failure is not None:
-                raise pressure(failure) from failure
+            except KafkaError as error:
+                raise pressure(error) from error
+        reached("kafka.flushed")
         return refused
 
     def close(self) -> None:
         """Closes the connections; whatever is still on its way was not committed."""
-        with contextlib.suppress(KafkaTimeoutError):
+        with contextlib.suppress(KafkaError):
             self._producer.close(timeout=5)
+
+
+class BrokerCheck(_Connection):
+    """Asks whether a broker answers, over one connection of its own.
+
+    One for all questions: a client that does not come to connect never gives its sockets back.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        try:
+            self._admin = KafkaAdminClient(**connection(settings), request_timeout_ms=CHECK_MS)
+        except KafkaError as error:
+            raise unreachable(settings, error) from None
+
+    def __call__(self) -> None:
+        """Asks.
+
+        Raises:
+            UserError: no broker answers; said after seconds, where one takes our connection.
+        """
+        try:
+            self._admin.list_topics()
+        except KafkaError as error:
+            raise unreachable(self._settings, error) from None
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._admin.close()
 
 
 def read_to_end(
@@ -287,7 +371,7 @@ def read_to_end(
             for records in polled.values():
                 for record in records:
                     if record.offset < ends[TopicPartition(record.topic, record.partition)]:
-                        yield _received(record)
+                        yield received(record)
     finally:
         consumer.close(autocommit=False)
 
@@ -308,7 +392,8 @@ def pressure(error: BaseException) -> Backpressure:
     raise error
 
 
-def _received(record: Any) -> Received:
+def received(record: Any) -> Received:
+    """Gives a record of the client as one of ours."""
     return Received(
         record.topic,
         record.partition,
@@ -316,6 +401,7 @@ def _received(record: Any) -> Received:
         record.key,
         record.value,
         tuple((name, value or b"") for name, value in record.headers),
+        record.timestamp,
     )
 
 

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stream.dead_letters import DeadLetter
 from stream.errors import InvalidRecord
-from stream.posts import Classified, ClassifiedPost, Collected, Deletion, Post, Record
+from stream.posts import Classified, Collected, Record
 
 In = TypeVar("In")
 
@@ -27,8 +27,8 @@ def _keyed(model: type[Record]) -> set[str]:
 
 KEYED = frozenset(_keyed(Record))
 
-_collected: TypeAdapter[Post | Deletion] = TypeAdapter(Collected)
-_classified: TypeAdapter[ClassifiedPost | Deletion] = TypeAdapter(Classified)
+_collected: TypeAdapter[Collected] = TypeAdapter(Collected)
+_classified: TypeAdapter[Classified] = TypeAdapter(Classified)
 _dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
 
 
@@ -37,12 +37,12 @@ def encode(record: Record) -> bytes:
     return record.model_dump_json(exclude_none=True).encode()
 
 
-def decode_collected(value: bytes | None) -> Post | Deletion:
+def decode_collected(value: bytes | None) -> Collected:
     """Reads a record of `posts.collected`; raises InvalidRecord."""
     return _decode(_collected, value)
 
 
-def decode_classified(value: bytes | None) -> ClassifiedPost | Deletion:
+def decode_classified(value: bytes | None) -> Classified:
     """Reads a record of `posts.classified`; raises InvalidRecord."""
     return _decode(_classified, value)
 
@@ -52,8 +52,8 @@ def decode_dead_letter(value: bytes | None) -> DeadLetter:
     return _decode(_dead_letter, value)
 
 
-def collected_from(fields: dict[str, Any]) -> Post | Deletion:
-    """Makes a post or a deletion from already parsed fields; raises InvalidRecord."""
+def collected_from(fields: dict[str, Any]) -> Collected:
+    """Makes a record of `posts.collected` from already parsed fields; raises InvalidRecord."""
     return _checked(_collected.validate_python, fields)
 
 

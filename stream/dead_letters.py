@@ -1,6 +1,7 @@
 """The record we keep of a record we could not use."""
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -46,11 +47,28 @@ class DeadLetter(Record):
     headers: dict[str, str] = Field(default_factory=dict)
     crawl: Name | None = Field(None, description="the crawl that collected it, where known")
     failed_at: Time
+    replays: int = Field(0, ge=0, description="how often it had been put back when it failed")
+    replayed_at: Time | None = Field(None, description="when it was put back, if it was since")
 
     @property
     def key(self) -> str:
-        """Names the letter by its source, so that a repeat replaces itself."""
-        return f"{self.station}:{self.crawl or ''}:{self.source.place}"
+        """Names the letter by its source, so that a repeat replaces itself.
+
+        Of what is no line the place names no letter: all payloads of a platform may have the same.
+        """
+        key = f"{self.station}:{self.crawl or ''}:{self.source.place}"
+        if self.source.topic is not None or self.source.line is not None:
+            return key
+        return f"{key}:{hashlib.blake2b(self.original, digest_size=8).hexdigest()}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether the original is all here."""
+        return len(self.original) == self.original_size
+
+    def stub(self) -> "DeadLetter":
+        """Gives the letter without the original: its place is what refers to it."""
+        return self.model_copy(update={"original": b"", "headers": {}})
 
 
 def dead_letter(
@@ -63,6 +81,7 @@ def dead_letter(
     original_key: str | None = None,
     headers: dict[str, str] | None = None,
     crawl: str | None = None,
+    replays: int = 0,
 ) -> DeadLetter:
     """Keeps `original` (the first 500 kB of it) with the reason it could not be used.
 
@@ -79,4 +98,5 @@ def dead_letter(
         headers=headers or {},
         crawl=crawl,
         failed_at=datetime.now(UTC),
+        replays=replays,
     )

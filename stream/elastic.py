@@ -21,8 +21,8 @@ from stream.errors import Backpressure, UserError
 from stream.settings import Settings
 
 REQUEST_SECONDS = 30.0
-LONGEST_WAIT = 30.0
-"""Seconds; far below the five minutes after which Kafka gives our partitions away."""
+LONGEST_WAIT = 5.0
+"""Seconds: a node that is back is written to again soon."""
 
 RETRIABLE = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a whole request that say: not now."""
@@ -32,7 +32,7 @@ USERINFO = re.compile(r"(^|://)(?:(?!://).)*@")
 
 
 class Backoff:
-    """Waits that double, up to half a minute.
+    """Waits that double, up to five seconds.
 
     Each is drawn between nothing and that bound ("full jitter"), so that many workers do not
     return to a struggling node in step.

@@ -1,11 +1,11 @@
 """The ways a station can fail, told apart by type; anything else is our own fault and stops it."""
 
 
-class InvalidRecord(ValueError):  # noqa: N818 - named for what it is, as the field names it
+class InvalidRecord(ValueError):
     """The record's fault: it goes to the dead letters and the stream goes on."""
 
 
-class Backpressure(Exception):  # noqa: N818
+class Backpressure(Exception):
     """The destination's fault, for now: rewind the batch and wait.
 
     Attributes:

@@ -10,8 +10,8 @@ from pathlib import Path
 from stream.errors import UserError
 
 STALE_SECONDS = 300.0
-"""After so long without a poll Kafka gives the loop's partitions away (`max.poll.interval.ms`): it
-does not work then, whatever it does. A bulk request that is refused five times takes less."""
+"""No batch that gets on takes so long; Kafka too gives up on a consumer that has not polled for as
+long (`max.poll.interval.ms`). A batch that hangs still polls, and is noticed by this alone."""
 
 
 class Heartbeat:

@@ -1,4 +1,4 @@
-"""The records on the topics: posts, classified posts, and deletions.
+"""The records on the topics: posts, classified posts, and deletions of posts and of authors.
 
 Bytes become these models at the edges (`stream.codec`) and nothing between checks them again.
 Every field is described in docs/records.md; the JSON Schemas in `stream/json_schemas/` are
@@ -76,7 +76,7 @@ class Counts(Record):
 
 
 class Entity(Record):
-    """Something a text names, as the platform recognised it."""
+    """Something a text names, as the platform or a recogniser found it."""
 
     type: Name = Field(description="Person, Place, Organization, Product or Other")
     text: Name
@@ -142,7 +142,7 @@ class Post(Identified):
     @model_validator(mode="after")
     def _has_a_credible_time(self) -> Self:
         # Each month is an index: a thousand made-up months would fill a cluster with shards.
-        if not FIRST_POST <= self.created_at <= self.observed_at + CLOCK_SKEW:
+        if self.created_at < FIRST_POST or self.created_at - CLOCK_SKEW > self.observed_at:
             raise ValueError(
                 f"created_at: must lie between {FIRST_POST:%Y-%m} and a day after observed_at"
             )
@@ -157,6 +157,33 @@ class Deletion(Identified):
     deleted_at: Time
     created_at: Time | None = Field(None, description="the deleted post's own time, where known")
     origin: Origin
+
+
+class AuthorDeletion(Record):
+    """An author is gone, or wants to be: so must be all posts of theirs from before."""
+
+    kind: Literal["author_deletion"] = "author_deletion"
+    schema_version: Literal[1] = SCHEMA_VERSION
+    platform: Platform
+    author_id: Name = Field(description="the platform's own id, never a handle")
+    deleted_at: Time = Field(description="posts that are of this time or older go")
+    for_good: bool = Field(False, description="posts of any later time go too")
+    origin: Origin
+
+    @property
+    def key(self) -> str:
+        """Names the author on every topic and in the index: `platform:author:author_id`."""
+        return author_key(self.platform, self.author_id)
+
+
+def author_key(platform: str, author_id: str) -> str:
+    """Gives the key of an author; no post of a platform has such an id."""
+    return f"{platform}:author:{author_id}"
+
+
+def is_author_key(key: str) -> bool:
+    """Whether a key is an author's."""
+    return key.split(":", 2)[1:2] == ["author"]
 
 
 CommentClass = Literal["positive", "negative", "neutral", "constructive_feedback", "sadness"]
@@ -211,6 +238,10 @@ class ClassifiedPost(Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     post: Post
     classification: Classification
+    entities: tuple[Entity, ...] = Field((), description="what the recogniser found in the text")
+    recogniser: Name | None = Field(
+        None, description="which one was asked; null where none was, or not about this language"
+    )
 
     @property
     def key(self) -> str:
@@ -218,8 +249,8 @@ class ClassifiedPost(Record):
         return self.post.key
 
 
-Collected = Annotated[Post | Deletion, Field(discriminator="kind")]
+Collected = Annotated[Post | Deletion | AuthorDeletion, Field(discriminator="kind")]
 """What `posts.collected` holds."""
 
-Classified = Annotated[ClassifiedPost | Deletion, Field(discriminator="kind")]
+Classified = Annotated[ClassifiedPost | Deletion | AuthorDeletion, Field(discriminator="kind")]
 """What `posts.classified` holds."""

@@ -1,11 +1,13 @@
 """A record as it came from a topic, and what becomes of it in a station."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from stream.dead_letters import DeadLetter, Source, Stage, dead_letter
 from stream.errors import InvalidRecord
+from stream.metrics import Progress
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -13,10 +15,12 @@ Out_contra = TypeVar("Out_contra", contravariant=True)
 T_co = TypeVar("T_co", covariant=True)
 
 CRAWL_HEADER = "crawl"
+REPLAY_HEADER = "replay-of"
+"""On a dead letter's original that was put back: the place it had at first, and how often."""
 
-MAX_NAME, MAX_HEADERS = 512, 20
-"""Characters of a key or header, and headers, that a dead letter keeps: it must fit its topic,
-whatever the record it stands for brought along."""
+MAX_KEY, MAX_NAME, MAX_HEADERS = 1024, 512, 20
+"""Characters of a key and of a header, and headers, that a dead letter keeps: it must fit its
+topic, whatever the record it stands for brought along. A post's key always fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,28 @@ class Received:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = 0
+    """When it was written, in milliseconds since 1970."""
 
     @property
     def crawl(self) -> str | None:
         """The crawl that collected the record, from its header."""
         return _text(dict(self.headers).get(CRAWL_HEADER), MAX_NAME) or None
+
+    @property
+    def place(self) -> str:
+        """Names the place in a few characters."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+    @property
+    def origin(self) -> tuple[str, int]:
+        """The place where the record was at first, and how often it has been put back since."""
+        header = dict(self.headers).get(REPLAY_HEADER, b"").decode(errors="replace")
+        found = re.fullmatch(re.escape(self.topic) + r"-\d{1,9}-\d{1,18} \d{1,9}", header)
+        if found is None:
+            return self.place, 0
+        place, replays = header.split(" ")
+        return place, int(replays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +76,23 @@ class Rejected:
     def letter(self, station: str) -> DeadLetter:
         """Makes the dead letter that keeps the original bytes, key and headers."""
         received = self.received
+        place, replays = received.origin
+        topic, partition, offset = place.rsplit("-", 2)
         return dead_letter(
             station,
             self.stage,
             self.reason,
-            Source(topic=received.topic, partition=received.partition, offset=received.offset),
+            # Where it was at first: the letter of a record that fails again replaces the former.
+            Source(topic=topic, partition=int(partition), offset=int(offset)),
             received.value or b"",
-            original_key=_text(received.key, MAX_NAME),
+            original_key=_text(received.key, MAX_KEY),
             headers={
                 name[:MAX_NAME]: _text(value, MAX_NAME) or ""
                 for name, value in received.headers[:MAX_HEADERS]
+                if name != REPLAY_HEADER
             },
             crawl=received.crawl,
+            replays=replays,
         )
 
 
@@ -74,13 +100,16 @@ class Rejected:
 class Outgoing:
     """One record on its way to a topic."""
 
-    key: str
+    key: str | bytes | None
     value: bytes
     crawl: str | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class RecordSource(Protocol):
     """Gives batches of records and remembers, when told, how far we have come."""
+
+    progress: Progress
 
     def poll(self) -> Sequence[Received]:
         """Waits a moment for records; an empty batch means none came."""
@@ -88,6 +117,10 @@ class RecordSource(Protocol):
 
     def rewind(self, batch: Sequence[Received]) -> None:
         """Makes the next poll return this batch again."""
+        ...
+
+    def keep(self) -> None:
+        """Keeps our place without giving records, while a batch is written or waited for."""
         ...
 
     def commit(self, batch: Sequence[Received]) -> None:

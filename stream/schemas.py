@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from stream.dead_letters import DeadLetter
-from stream.posts import SCHEMA_VERSION, ClassifiedPost, Deletion, Post
+from stream.posts import SCHEMA_VERSION, AuthorDeletion, ClassifiedPost, Deletion, Post
 
 FOLDER = Path(__file__).with_name("json_schemas")
 
@@ -14,6 +14,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "post": Post,
     "classified-post": ClassifiedPost,
     "deletion": Deletion,
+    "author-deletion": AuthorDeletion,
     "dead-letter": DeadLetter,
 }
 

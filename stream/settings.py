@@ -6,6 +6,7 @@ Every secret has a twin, `..._FILE`, that names the file which holds it: the two
 """
 
 import os
+import stat
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from stream import crash
 from stream.codec import explain
 from stream.errors import UserError
 
@@ -30,6 +32,7 @@ FILE = "emostream.toml"
 FILE_TWIN = "_file"
 SECRET = SecretStr | None
 LAST_PORT = 65_535
+MOUNTED_SECRETS = Path("/run/secrets")
 
 STACK_ONLY = frozenset(
     PREFIX + name
@@ -90,6 +93,9 @@ class Settings(BaseSettings):
     kafka_password: SecretStr | None = Field(None, description="SASL password")
     kafka_password_file: Path | None = Field(None, description="file that holds the password")
     kafka_ca_file: Path | None = Field(None, description="certificate authority for SSL")
+    session_seconds: float = Field(
+        10.0, ge=1, le=300, description="silence after which a worker's partitions go to others"
+    )
     replication_factor: int = Field(1, ge=1, description="of topics that we create")
 
     elasticsearch: str = Field("http://127.0.0.1:9200", description="node URLs, comma-separated")
@@ -147,11 +153,23 @@ class Settings(BaseSettings):
     batch_records: int = Field(2000, ge=1, description="most records a station takes at once")
     bulk_actions: int = Field(2000, ge=1, description="most actions in one bulk request")
     bulk_bytes: int = Field(5_000_000, ge=1000, description="most bytes in one bulk request")
+    bulk_in_flight: int = Field(
+        4,
+        ge=1,
+        description="most bulk requests of one batch under way; fewer while Elasticsearch refuses",
+    )
     bulk_seconds: float = Field(
         0.5, ge=0, description="most seconds a record waits for its bulk request to fill"
     )
     retry_seconds: float = Field(
-        2.0, gt=0, le=60, description="first wait after Elasticsearch refused; doubles up to 30 s"
+        1.0, gt=0, le=5, description="first wait after Elasticsearch refused; doubles up to 5 s"
+    )
+
+    dead_letter_run: int = Field(
+        100, ge=0, description="failures in a row that stop a station; 0: no number does"
+    )
+    dead_letter_ratio: float = Field(
+        0.5, gt=0, le=1, description="share of the last thousand records; more failures stop it"
     )
 
     model: Path | None = Field(None, description="artifact folder; the shipped one if unset")
@@ -160,8 +178,29 @@ class Settings(BaseSettings):
         "balanced", description="labels at their best F1, or fewer of which most are right"
     )
     threads: int = Field(1, ge=1, description="threads for torch; one is fastest for short texts")
+    recogniser: str | None = Field(
+        None, description="what finds names in texts: spacy:MODEL or python:MODULE.NAME"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="how much a station tells"
+    )
+    log_format: Literal["text", "ecs"] = Field(
+        "text", description="lines for people, or JSON in the Elastic Common Schema"
+    )
+    metrics: str | None = Field(
+        None, description="port, or host:port, where a station serves its metrics and its health"
+    )
+    web_keys: Path | None = Field(
+        None, description="file with the API's keys, hashed; without one everybody may ask"
+    )
+    web_rate: float | None = Field(
+        None, gt=0, description="texts a second for each key, or each address without keys"
+    )
+    web_origins: str | None = Field(
+        None, description="sites whose pages may ask the API, comma-separated; * for all"
+    )
+    crash_at: str | None = Field(
+        None, description="for tests: the crash point where the process kills itself"
     )
     health_dir: Path | None = Field(
         None, description="folder with a file for each loop that works, for `stream health`"
@@ -187,6 +226,20 @@ class Settings(BaseSettings):
                 raise ValueError("must be host:port, several with commas between")
         return servers
 
+    @field_validator("metrics")
+    @classmethod
+    def _is_listened_on(cls, address: str | None) -> str | None:
+        if address is not None:
+            host_and_port(address)
+        return address
+
+    @field_validator("crash_at")
+    @classmethod
+    def _is_crash_point(cls, crash_at: str | None) -> str | None:
+        if crash_at is not None:
+            crash.parse(crash_at)
+        return crash_at
+
     @field_validator("elasticsearch")
     @classmethod
     def _is_addresses(cls, addresses: str) -> str:
@@ -210,6 +263,15 @@ class Settings(BaseSettings):
             if parts.scheme not in ("ws", "wss") or not parts.hostname or "@" in parts.netloc:
                 raise ValueError("must be wss://host or ws://host:port, several with commas")
         return servers
+
+    @field_validator("web_origins")
+    @classmethod
+    def _is_origins(cls, origins: str | None) -> str | None:
+        for origin in origins.split(",") if origins and origins != "*" else ():
+            parts = urlsplit(origin.strip())
+            if not parts.hostname or origin.strip() != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError("must be https://host, several with commas between, or *")
+        return origins
 
     @field_validator("mastodon", "youtube_api", "x_api")
     @classmethod
@@ -287,6 +349,10 @@ def load_settings() -> Settings:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{settings_file()}: not TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{settings_file()}: nested too deeply") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{settings_file()} or {stack_file()}: is not UTF-8") from None
 
 
 def unknown_variables() -> list[str]:
@@ -304,6 +370,18 @@ def described(settings: Settings) -> list[tuple[str, str, str]]:
     ]
 
 
+def host_and_port(address: str) -> tuple[str, int]:
+    """Parts `port`, `host:port` or `[host]:port`; without a host it is this machine alone.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    host, _colon, port = address.strip().rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > LAST_PORT:
+        raise ValueError("must be a port, or host:port")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+
+
 def _read_secret(name: str, file: Path, given: object) -> str:
     variable = PREFIX + name.upper()
     twin = variable + FILE_TWIN.upper()
@@ -311,6 +389,7 @@ def _read_secret(name: str, file: Path, given: object) -> str:
         raise ValueError(f"{variable} and {twin} are both set: unset one")
     try:
         secret = file.read_text(encoding="utf-8").strip()
+        _refuse_open_to_others(twin, file)
     except FileNotFoundError:
         raise ValueError(f"{twin}: there is no file {file}") from None
     except OSError as error:
@@ -320,6 +399,22 @@ def _read_secret(name: str, file: Path, given: object) -> str:
     if len(secret.splitlines()) != 1:
         raise ValueError(f"{twin}: {file} must hold the secret on one line, and nothing else")
     return secret
+
+
+def _refuse_open_to_others(twin: str, file: Path) -> None:
+    """Refuses a file of ours on which others have rights, as ssh does with a private key.
+
+    One that somebody else owns is for them to guard; one in `/run/secrets` is Docker's or
+    Podman's, readable by all users of a container and by nobody outside it.
+    """
+    status, others = file.stat(), stat.S_IRWXG | stat.S_IRWXO
+    if status.st_uid != os.geteuid() or not status.st_mode & others:
+        return
+    if not file.resolve().is_relative_to(MOUNTED_SECRETS):
+        raise ValueError(
+            f"{twin}: others may read or change {file} (mode {stat.S_IMODE(status.st_mode):04o}): "
+            f"`chmod 600 {file}`"
+        )
 
 
 def _check_address(address: str, setting: str) -> None:

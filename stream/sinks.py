@@ -6,11 +6,11 @@ from typing import TypeVar
 from stream.broker import KafkaWriter
 from stream.codec import encode
 from stream.dead_letters import DeadLetter
-from stream.posts import ClassifiedPost, Deletion, Post
+from stream.posts import AuthorDeletion, ClassifiedPost, Deletion, Post
 from stream.records import Item, Outgoing, Rejected
 from stream.topics import DEAD_LETTER, Topic
 
-AnyRecord = TypeVar("AnyRecord", bound=Post | ClassifiedPost | Deletion)
+AnyRecord = TypeVar("AnyRecord", bound=Post | ClassifiedPost | Deletion | AuthorDeletion)
 
 
 class KafkaSink:
@@ -37,13 +37,17 @@ class KafkaDeadLetters:
         self._writer = writer
 
     def write(self, letters: Sequence[DeadLetter]) -> None:
-        """Writes the letters; a letter the topic itself refuses stops the station.
+        """Writes the letters; one too large for the topic as a stub that says where it was.
 
         Raises:
-            RuntimeError: a letter did not fit; nothing is dropped in silence.
+            RuntimeError: not even the stub fitted; nothing is dropped in silence.
         """
+        stubs = [letters[position].stub() for position, _reason in self._put(letters)]
+        for position, reason in self._put(stubs):
+            raise RuntimeError(f"dead letter {stubs[position].key} refused: {reason}")
+
+    def _put(self, letters: Sequence[DeadLetter]) -> list[tuple[int, str]]:
         if not letters:
-            return
+            return []
         outgoing = [Outgoing(letter.key, encode(letter), letter.crawl) for letter in letters]
-        for position, reason in self._writer.write(DEAD_LETTER, outgoing):
-            raise RuntimeError(f"dead letter {letters[position].key} refused: {reason}")
+        return self._writer.write(DEAD_LETTER, outgoing)

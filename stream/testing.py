@@ -5,6 +5,7 @@ from threading import Event
 from typing import Generic, TypeVar
 
 from stream.dead_letters import DeadLetter
+from stream.metrics import Progress
 from stream.records import Item, Received, Rejected
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class MemorySource:
         self.batch_records = batch_records
         self.position = 0
         self.committed = 0
+        self.kept = 0
+        self.progress = Progress("memory")
 
     def poll(self) -> Sequence[Received]:
         """Gives the next batch."""
@@ -47,6 +50,10 @@ class MemorySource:
     def rewind(self, batch: Sequence[Received]) -> None:
         """Goes back to the first record of the batch."""
         self.position = batch[0].offset
+
+    def keep(self) -> None:
+        """Counts how often our place was kept."""
+        self.kept += 1
 
     def commit(self, batch: Sequence[Received]) -> None:
         """Remembers the offset after the batch."""

@@ -17,12 +17,12 @@ class Topic:
 
 COLLECTED = Topic(
     "posts.collected",
-    holds="Post and Deletion, from ingest",
+    holds="Post, Deletion and AuthorDeletion, from ingest",
     config={"retention.ms": str(7 * DAY_MS)},
 )
 CLASSIFIED = Topic(
     "posts.classified",
-    holds="ClassifiedPost and Deletion, from the classifier",
+    holds="ClassifiedPost, Deletion and AuthorDeletion, from the classifier",
     config={"retention.ms": str(7 * DAY_MS)},
 )
 DEAD_LETTER = Topic(

@@ -54,6 +54,7 @@ def test_the_top_level_names_are_the_declared_ones(names: list[str]) -> None:
         "classifier",
         "indexer",
         "kibana",
+        "web",
     }
 
 
@@ -63,6 +64,7 @@ def test_the_top_level_names_are_the_declared_ones(names: list[str]) -> None:
         "stream/json_schemas/post.v1.json",
         "stream/py.typed",
         "kibana/emotions.ndjson",
+        "web/static/index.html",
         "ingest/samples/x_posts.ndjson",
         "ingest/samples/broken/broken.ndjson",
         "classifier/artifacts/emotion-cbow-3/model.safetensors",

@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stack import Stack
+from stream.audit.account import Account
+from tests.law import assert_law, assert_law_by_hand
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 120.0
@@ -27,6 +30,7 @@ class Pipeline:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     stations: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,6 +91,12 @@ class Pipeline:
     def summary(self, report: dict[str, Any]) -> subprocess.CompletedProcess[str]:
         """Waits until every post is accounted for and gives what the summary says."""
         return self.run("indexer", "summary", "--report", report["path"], "--wait", "90")
+
+    def assert_law(self) -> Account:
+        """Fails unless all that was collected since the test began is accounted for."""
+        account = assert_law(self.stack, self.since)
+        assert_law_by_hand(self.stack, self.since)
+        return account
 
     def count(self, crawl: str) -> int:
         """Counts the documents of one crawl that a search finds now."""

@@ -10,6 +10,7 @@ import pytest
 
 from classifier.predictor import Predictor
 from indexer.queries import all_documents, refresh
+from stream.audit.law import Fate
 from stream.elastic import connect
 from stream.settings import Settings
 from tests.end_to_end.conftest import ROOT, Pipeline
@@ -73,6 +74,7 @@ def assert_index_equals_classifier(pipeline: Pipeline, crawl: str, test_set: Pat
         assert ours["model"] == prediction.model
 
 
+@pytest.mark.case(31)
 def test_a_whole_test_set_is_indexed_exactly_as_the_classifier_says(
     pipeline: Pipeline, test_set: Path
 ) -> None:
@@ -89,11 +91,13 @@ def test_a_whole_test_set_is_indexed_exactly_as_the_classifier_says(
     assert pipeline.summary(again).returncode == 0
     assert pipeline.count(report["crawl"]) == 0
     assert pipeline.count("again") == SIZE
+    assert pipeline.assert_law().fates == {Fate.INDEXED: SIZE}
     assert pipeline.stop("classifier") == 0
     assert pipeline.stop("indexer") == 0
 
 
 @pytest.mark.parametrize("victim", ["classifier", "indexer"])
+@pytest.mark.case(22)
 def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(
     pipeline: Pipeline, test_set: Path, victim: str
 ) -> None:
@@ -110,8 +114,10 @@ def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(
     summary = pipeline.summary(report)
     assert summary.returncode == 0, summary.stdout + summary.stderr
     assert_index_equals_classifier(pipeline, crawl, test_set)
+    assert pipeline.assert_law().fates == {Fate.INDEXED: SIZE}
 
 
+@pytest.mark.case(16)
 def test_the_samples_and_the_broken_lines_are_all_accounted_for(pipeline: Pipeline) -> None:
     pipeline.start("classifier")
     pipeline.start("indexer")
@@ -135,6 +141,9 @@ def test_the_samples_and_the_broken_lines_are_all_accounted_for(pipeline: Pipeli
     assert summary.returncode == 0, summary.stdout + summary.stderr
     assert "accounted for" in summary.stdout
     assert summary.stdout.count("curl ") >= 3
+    account = pipeline.assert_law()
+    assert account.posts == report["unique_ids"]
+    assert account.of_inputs == report["dead_letters"]
 
 
 def test_posts_that_never_arrive_make_the_summary_fail(pipeline: Pipeline) -> None:

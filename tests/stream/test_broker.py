@@ -9,7 +9,8 @@ from threading import Timer
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import RebalanceInProgressError
 
 from stack import Stack
 from stream.broker import KafkaSource, KafkaWriter, connection, create_topics, read_to_end
@@ -76,7 +77,7 @@ def numbers(records: Iterator[Received]) -> list[int]:
     found = []
     for record in records:
         decoded = decode_collected(record.value)
-        found.append(int(decoded.native_id))
+        found.append(int(decoded.key.partition(":")[2]))
     return found
 
 
@@ -100,6 +101,7 @@ def test_records_come_back_in_order_with_key_value_and_crawl(
     assert records[3].key == b"text:3"
 
 
+@pytest.mark.case(25)
 def test_a_new_worker_begins_at_the_committed_offset_and_a_rewind_repeats_the_batch(
     settings: Settings, topic: Topic
 ) -> None:
@@ -116,6 +118,74 @@ def test_a_new_worker_begins_at_the_committed_offset_and_a_rewind_repeats_the_ba
         assert numbers(taken(source, 6)) == [4, 5, 6, 7, 8, 9]
 
 
+@pytest.mark.case(23)
+def test_what_another_worker_has_committed_meanwhile_is_not_taken_back(settings: Settings) -> None:
+    topic = Topic(f"test.{uuid4().hex}", holds="numbers", partitions=2)
+    create_topics(settings, [topic])
+    put(settings, topic, range(40))
+    settings = settings.model_copy(update={"session_seconds": 1.0})
+    with KafkaSource(settings, topic, "group") as slow:
+        batch = list(taken(slow, at_least=40))
+        put(settings, topic, range(40, 80))
+        with KafkaSource(settings, topic, "group") as quick:
+            while not (read := quick.poll()):  # until it has been given one of the two partitions
+                slow.keep()
+            while len(partitions := {one.partition for one in read}) != 1 or len(read) < 10:
+                read = [*read, *quick.poll()]
+            quick.commit(read)
+        done = max(one.offset for one in read) + 1
+        with closing(KafkaConsumer(group_id="group", **connection(settings))) as onlooker:
+            (partition,) = partitions
+            assert onlooker.committed(TopicPartition(topic.name, partition)) == done
+            while partition not in {one.partition for one in slow._consumer.assignment()}:
+                slow.keep()
+            slow.commit(batch)
+            assert onlooker.committed(TopicPartition(topic.name, partition)) == done
+
+
+def test_a_batch_whose_commit_met_a_rebalance_is_read_again_by_the_worker_that_keeps_it(
+    settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(settings, topic, range(10))
+    with KafkaSource(settings, topic, "group") as source:
+        batch = list(taken(source, at_least=10))
+        with monkeypatch.context() as rebalance:
+            rebalance.setattr(source._consumer, "commit", _refused)
+            source.commit(batch)
+        assert list(taken(source, at_least=10)) == batch
+        source.commit(batch)
+    with closing(KafkaConsumer(group_id="group", **connection(settings))) as onlooker:
+        assert onlooker.committed(TopicPartition(topic.name, 0)) == 10
+
+
+def _refused(*_: object, **__: object) -> None:
+    raise RebalanceInProgressError
+
+
+def test_partitions_that_come_and_go_while_a_source_keeps_its_place_are_read_to_their_ends(
+    settings: Settings,
+) -> None:
+    topic = Topic(f"test.{uuid4().hex}", holds="numbers", partitions=4)
+    create_topics(settings, [topic])
+    put(settings, topic, range(200))
+    settings = settings.model_copy(update={"batch_records": 5, "session_seconds": 1.0})
+    with KafkaSource(settings, topic, "group") as source:
+        seen = {(one.partition, one.offset) for one in taken(source, at_least=5)}
+        for _ in range(3):
+            with KafkaSource(settings, topic, "group") as other:
+                while not other.poll():
+                    source.keep()
+                source.keep()
+                seen |= {(one.partition, one.offset) for one in source.poll()}
+                source.keep()
+            while len(source._consumer.assignment()) < 4:
+                source.keep()
+        while len(seen) < 200:
+            batch = source.poll()
+            assert batch, f"{len(seen)} of 200 records, and no more come"
+            seen |= {(one.partition, one.offset) for one in batch}
+
+
 def test_a_lingering_source_waits_for_the_batch_to_fill(settings: Settings, topic: Topic) -> None:
     five = settings.model_copy(update={"batch_records": 5})
     put(settings, topic, range(3))
@@ -129,6 +199,7 @@ def test_a_lingering_source_waits_for_the_batch_to_fill(settings: Settings, topi
     assert len(batch) == 5
 
 
+@pytest.mark.case(6)
 def test_an_oversized_record_is_refused_and_the_others_are_written(
     settings: Settings, topic: Topic
 ) -> None:
@@ -172,12 +243,14 @@ def test_dead_letters_reach_their_topic(settings: Settings) -> None:
     assert [decode_dead_letter(one.value).original for one in ours] == [b"\xff\x00"]
 
 
+@pytest.mark.case(24)
 def test_a_missing_broker_is_one_clear_line() -> None:
     nowhere = Settings(kafka="127.0.0.1:1")
     with pytest.raises(UserError, match=r"no Kafka broker answers at 127\.0\.0\.1:1"):
         create_topics(nowhere)
 
 
+@pytest.mark.case(24)
 def test_a_broker_that_freezes_is_backpressure_and_is_written_to_once_it_thaws(
     stack: Stack, settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +269,7 @@ def test_a_broker_that_freezes_is_backpressure_and_is_written_to_once_it_thaws(
     assert len(list(read_to_end(settings, topic))) >= 2
 
 
+@pytest.mark.case(24)
 def test_a_broker_that_goes_away_is_backpressure_and_its_return_loses_nothing(
     stack: Stack, settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_record_of_an_older_classifier_is_still_one() -> None:
         ("language", "EN"),
     ],
 )
+@pytest.mark.case(19)
 def test_a_value_outside_its_bounds_is_named(field: str, value: Any) -> None:
     with pytest.raises(InvalidRecord, match=f"classification.{field}"):
         decode_classified(line(**{field: value}))

@@ -80,6 +80,7 @@ def test_times_are_kept_in_utc() -> None:
         (line(counts={"likes": -1}), "counts.likes"),
     ],
 )
+@pytest.mark.case(16)
 def test_what_is_no_record_is_refused_and_the_field_is_named(
     value: bytes | None, named: str
 ) -> None:
@@ -145,6 +146,8 @@ def test_a_reason_never_quotes_a_key_of_the_record(
 
 
 @given(st.binary(max_size=300))
+@pytest.mark.case(16)
+@pytest.mark.case(21)
 def test_no_bytes_can_do_more_than_be_refused(value: bytes) -> None:
     for decode in (decode_collected, decode_classified, decode_dead_letter):
         with pytest.raises(InvalidRecord):
@@ -157,6 +160,7 @@ def test_a_dead_letter_keeps_any_bytes_exactly(original: bytes) -> None:
     assert decode_dead_letter(encode(letter)).original == original
 
 
+@pytest.mark.case(28)
 def test_an_oversized_original_is_cut_and_says_how_big_it_was() -> None:
     letter = dead_letter("test", "receiving", "why", Source(file="f", line=3), b"x" * 2_000_000)
     assert len(letter.original) == MAX_ORIGINAL

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from stream.dead_letters import DeadLetter, Source
 from stream.posts import (
     Author,
+    AuthorDeletion,
     Classification,
     ClassifiedPost,
     ContextAnnotation,
@@ -25,6 +26,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="u
 SECTIONS: dict[str, list[type[BaseModel]]] = {
     "Post": [Post, Author, Counts, Entity, ContextAnnotation, Origin],
     "Deletion": [Deletion],
+    "AuthorDeletion": [AuthorDeletion],
     "ClassifiedPost": [ClassifiedPost, Classification, Polarity],
     "DeadLetter": [DeadLetter, Source],
 }

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from stream import settings as settings_module
 from stream.errors import UserError
 from stream.settings import (
     STACK_ONLY,
@@ -136,6 +138,7 @@ def test_a_secret_is_read_from_its_file(
 ) -> None:
     file = tmp_path / "secret"
     file.write_text("  hunter2\n")
+    file.chmod(0o600)
     variable = f"EMOSTREAM_{name.upper()}_FILE"
     monkeypatch.setenv(variable, str(file))
     settings = load_settings()
@@ -147,6 +150,7 @@ def test_a_secret_is_read_from_its_file(
 
 def test_the_settings_file_may_name_a_secret_s_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("abc")
+    (tmp_path / "key").chmod(0o400)
     (tmp_path / "emostream.toml").write_text('elasticsearch_api_key_file = "key"\n')
     key = load_settings().elasticsearch_api_key
     assert key is not None
@@ -170,6 +174,7 @@ def test_a_secret_s_file_that_holds_none_is_one_line_that_names_the_variable(
     file = tmp_path / "secret"
     if isinstance(content, bytes):
         file.write_bytes(content)
+        file.chmod(0o600)
     elif content:
         file.mkdir()
     monkeypatch.setenv("EMOSTREAM_KAFKA_PASSWORD_FILE", str(file))
@@ -179,10 +184,49 @@ def test_a_secret_s_file_that_holds_none_is_one_line_that_names_the_variable(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o444, 0o601])
+def test_a_secret_s_file_on_which_others_have_rights_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hunter2")
+    file.chmod(mode)
+    monkeypatch.setenv("EMOSTREAM_X_BEARER_TOKEN_FILE", str(file))
+    with pytest.raises(UserError, match=rf"X_BEARER_TOKEN_FILE: .*`chmod 600 {file}`") as error:
+        load_settings()
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_secret_that_a_container_is_given_may_be_readable_by_all_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Docker mounts secrets with mode 0444 in /run/secrets, often by way of a link."""
+    mounted = tmp_path / "run" / "secrets"
+    mounted.mkdir(parents=True)
+    (mounted / "token").write_text("hunter2")
+    (mounted / "token").chmod(0o444)
+    (tmp_path / "link").symlink_to(mounted)
+    monkeypatch.setattr(settings_module, "MOUNTED_SECRETS", mounted)
+    monkeypatch.setenv("EMOSTREAM_X_BEARER_TOKEN_FILE", str(tmp_path / "link" / "token"))
+    assert load_settings().x_bearer_token == SecretStr("hunter2")
+
+
+def test_a_secret_s_file_of_another_user_is_theirs_to_guard(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("hunter2")
+    (tmp_path / "token").chmod(0o644)
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    monkeypatch.setenv("EMOSTREAM_X_BEARER_TOKEN_FILE", str(tmp_path / "token"))
+    assert load_settings().x_bearer_token == SecretStr("hunter2")
+
+
 def test_a_secret_and_its_file_together_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text("hunter2")
+    (tmp_path / "secret").chmod(0o600)
     monkeypatch.setenv("EMOSTREAM_KIBANA_PASSWORD", "hunter3")
     monkeypatch.setenv("EMOSTREAM_KIBANA_PASSWORD_FILE", str(tmp_path / "secret"))
     with pytest.raises(UserError, match=r"KIBANA_PASSWORD and .*_FILE are both set") as error:
@@ -194,8 +238,9 @@ def test_a_secret_and_its_file_together_are_refused(
 def test_a_secret_of_the_environment_wins_over_one_of_the_file_whichever_way_either_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, twin: str
 ) -> None:
-    (tmp_path / "upper").write_text("upper")
-    (tmp_path / "lower").write_text("lower")
+    for name in ("upper", "lower"):
+        (tmp_path / name).write_text(name)
+        (tmp_path / name).chmod(0o600)
     upper = str(tmp_path / "upper") if twin else "upper"
     monkeypatch.setenv(f"EMOSTREAM_ELASTICSEARCH_PASSWORD{twin}", upper)
     for line in ('elasticsearch_password_file = "lower"', 'elasticsearch_password = "lower"'):

@@ -42,6 +42,7 @@ def test_every_record_is_moved_in_order_and_committed() -> None:
     assert (counters.received, counters.sent, counters.batches) == (3, 3, 2)
 
 
+@pytest.mark.case(16)
 def test_a_bad_record_goes_to_the_dead_letters_with_its_bytes_and_the_stream_goes_on() -> None:
     letters = MemoryDeadLetters()
     source = MemorySource([b"a", b"bad", None, b"d"], Event(), headers=(("crawl", b"c1"),))
@@ -77,6 +78,7 @@ def test_backpressure_repeats_the_batch_and_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize("moment", ["before the write", "after the write"])
+@pytest.mark.case(22)
 def test_a_crash_repeats_the_batch_and_never_loses_one(moment: str) -> None:
     def crash(nth: int) -> None:
         if nth == 2:
@@ -103,6 +105,7 @@ def test_our_own_fault_stops_the_station_and_commits_nothing() -> None:
     assert source.committed == 0
 
 
+@pytest.mark.case(28)
 def test_dead_letters_that_cannot_be_written_hold_the_batch_back() -> None:
     class Full(MemoryDeadLetters):
         tries = 0
@@ -121,6 +124,7 @@ def test_dead_letters_that_cannot_be_written_hold_the_batch_back() -> None:
 
 
 @pytest.mark.parametrize("crawl", [b"", b"c" * 600, b"\xff"])
+@pytest.mark.case(28)
 def test_no_header_or_key_can_make_a_dead_letter_that_cannot_be_kept(crawl: bytes) -> None:
     letters = MemoryDeadLetters()
     headers = (("crawl", crawl), *((f"h{n}", b"\xff" * 100_000) for n in range(50)))

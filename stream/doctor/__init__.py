@@ -1,0 +1,1 @@
+"""What is wrong with the system, in plain words, with the mend."""

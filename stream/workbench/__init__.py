@@ -1,0 +1,1 @@
+"""Dead letters by cause, and back to where they came from once mended."""
