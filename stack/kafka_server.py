@@ -40,6 +40,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
+# A worker may ask to be missed after a second (EMOSTREAM_SESSION_SECONDS).
+group.min.session.timeout.ms=1000
 """
 
 METADATA_REQUEST = 3

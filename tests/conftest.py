@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from stack import Stack, running
+from stack.session import attach
+from stack.state import DataDirectory
 
 # A shell starts background jobs with Ctrl-C ignored, and so would be every command that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -20,6 +24,14 @@ hypothesis.settings.load_profile("same")
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Both servers on free ports with empty data, for the whole run; it fails without them."""
+    """Both servers on free ports with empty data, for the whole run; it fails without them.
+
+    EMOSTREAM_TEST_STACK names the folder of one that runs already, for who runs pytest many times.
+    """
+    if folder := os.environ.get("EMOSTREAM_TEST_STACK"):
+        there = attach(DataDirectory(Path(folder)))
+        assert there is not None, f"no stack runs in {folder}"
+        yield there
+        return
     with running(tmp_path_factory.mktemp("stack") / "data") as running_stack:
         yield running_stack

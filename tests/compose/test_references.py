@@ -70,7 +70,7 @@ def test_the_dockerfile_has_the_same_python(plain: Services) -> None:
 def test_every_command_is_one_that_our_programs_take(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Parsed(Exception):  # noqa: N818 - no error
+    class Parsed(Exception):
         pass
 
     parse = argparse.ArgumentParser.parse_args

@@ -147,10 +147,12 @@ def test_the_stations_work_as_they_are_started_and_are_found_healthy(
     plain: Services, stack: Stack, tmp_path: Path
 ) -> None:
     (tmp_path / "indexer.key").write_text("a2V5", encoding="utf-8")
+    (tmp_path / "indexer.key").chmod(0o400)
     addresses = {
         "kafka:9092": stack.kafka,
         "http://elasticsearch:9200": stack.elasticsearch,
         "/keys": str(tmp_path),
+        "0.0.0.0:9464": "0",  # each container has this port for itself, here it would be one
     }
     processes: dict[str, subprocess.Popen[bytes]] = {}
 
