@@ -39,6 +39,7 @@ COPY ingest ./ingest
 COPY indexer ./indexer
 COPY kibana ./kibana
 COPY classifier ./classifier
+COPY web ./web
 USER 1000:1000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "stream", "health"]
 CMD ["python", "-m", "stream", "config"]

@@ -20,7 +20,7 @@ $(VENV)/.done: pyproject.toml constraints.txt stack/jars/*/*.toml
 	@echo "installing into $(VENV): 2 to 5 minutes; 6 GB with the torch of PyPI, see TORCH_INDEX in the README for less"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) $$(grep '^torch==' constraints.txt))
-	@$(PY) -m pip install --quiet -c constraints.txt -e '.[ingest,classifier,indexer,stack,dev]'
+	@$(PY) -m pip install --quiet -c constraints.txt -e '.[ingest,classifier,indexer,web,stack,dev]'
 	@$(PY) -m stack install
 	@touch $@
 
@@ -33,6 +33,7 @@ demo: setup  ## sample posts through Kafka, the classifier and Elasticsearch, th
 	@echo "Servers and stations keep running, so the queries can be pasted; make down stops them."
 
 up: setup  ## servers and stations in the background, with a looping replay; `make down` stops them
+	@echo "the page: http://127.0.0.1:8000 (in a moment)"
 	$(PY) -m stack up --procfile Procfile
 
 train: setup  ## from public data to a measured model in runs/made (hours; goes on where it stopped)
@@ -46,6 +47,7 @@ down:  ## stop servers and stations; their data stays
 	@if test -x $(PY); then $(PY) -m stack down; else echo "nothing is installed, so nothing runs"; fi
 
 test: setup  ## every ring: unit, wire, stack, end to end
+	@$(PY) -m tests.web.browser.chromium
 	$(PY) -m pytest
 
 compose:  ## load the compose files with the specification's own library (needs Go)
@@ -57,9 +59,16 @@ lint: setup  ## check only: format, style, types, who imports whom
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
+audit:  ## known vulnerabilities of the pinned versions (needs the network)
+	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet pip-audit; }
+	.audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+doctor: setup  ## what is wrong with the running system, and how to mend it
+	@$(PY) -m stream doctor
+
 format: setup  ## write: format and mend what can be mended
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up train down test compose lint format
+.PHONY: help setup demo up train down test compose lint audit doctor format

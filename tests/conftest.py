@@ -26,9 +26,9 @@ hypothesis.settings.load_profile("same")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Both servers on free ports with empty data, for the whole run; it fails without them.
 
-    EMOSTREAM_TEST_STACK names the folder of one that runs already, for who runs pytest many times.
+    PYTEST_STACK names the folder of one that runs already, for who runs pytest many times.
     """
-    if folder := os.environ.get("EMOSTREAM_TEST_STACK"):
+    if folder := os.environ.get("PYTEST_STACK"):
         there = attach(DataDirectory(Path(folder)))
         assert there is not None, f"no stack runs in {folder}"
         yield there

@@ -226,6 +226,7 @@ def test_what_it_installs_is_pinned(requirements: list[str]) -> None:
         ("stack secrets {tmp}/secrets --certificates kafka", "made"),
         ("indexer --help", "setup"),
         ("kibana --help", "import"),
+        ("web --help", "--new-key"),
     ],
 )
 def test_a_program_runs_from_it_without_a_home_and_writes_nothing_there(

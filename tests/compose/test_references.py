@@ -23,6 +23,7 @@ Services = dict[str, Any]
 
 ONCE = {"secrets", "setup", "dashboards"}
 STATIONS = {"ingest", "classifier", "indexer"}
+PAGE = {"web"}
 CRAWLERS = {"bluesky", "mastodon", "x", "youtube"}
 SERVERS = {"kafka", "elasticsearch", "kibana"}
 BY_SETUP = {"indexer.key", "reader.key"}
@@ -43,7 +44,7 @@ def kafka_listeners(service: dict[str, Any], variable: str) -> dict[str, tuple[s
 
 
 def test_the_services_are_the_servers_the_stations_and_what_runs_once(services: Services) -> None:
-    assert set(services) == ONCE | STATIONS | SERVERS | CRAWLERS
+    assert set(services) == ONCE | STATIONS | SERVERS | CRAWLERS | PAGE
     profiles = {name: one["profiles"] for name, one in services.items() if "profiles" in one}
     assert profiles == {name: [name] for name in CRAWLERS}
 
@@ -80,7 +81,7 @@ def test_every_command_is_one_that_our_programs_take(
         raise Parsed
 
     commands = [
-        one for name in ONCE | STATIONS | CRAWLERS for one in python_commands(services[name])
+        one for name in ONCE | STATIONS | CRAWLERS | PAGE for one in python_commands(services[name])
     ]
     assert len(commands) >= len(ONCE | STATIONS)
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
@@ -153,7 +154,7 @@ def test_every_file_of_the_secrets_that_is_named_is_made(
 
 
 def test_only_the_servers_and_what_sets_them_up_see_the_passwords(services: Services) -> None:
-    for name in STATIONS | CRAWLERS:
+    for name in STATIONS | CRAWLERS | PAGE:
         volumes = services[name].get("volumes", [])
         assert not any(volume.startswith("secrets:") for volume in volumes), name
         assert all(one.endswith(":ro") or one == "state:/state" for one in volumes), name
@@ -173,10 +174,11 @@ def test_every_setting_of_ours_exists_and_has_a_value_that_is_taken(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("elastic.password", "indexer.key", "ca.crt", "x", "youtube"):
+    for name in ("elastic.password", "indexer.key", "reader.key", "ca.crt", "x", "youtube"):
         (tmp_path / name).write_text("x", encoding="utf-8")
+        (tmp_path / name).chmod(0o600)
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for name in ONCE | STATIONS | CRAWLERS:
+    for name in ONCE | STATIONS | CRAWLERS | PAGE:
         ours = services[name].get("environment", {})
         assert set(ours) <= known, name
         with monkeypatch.context() as context:
@@ -246,9 +248,20 @@ def megabytes(text: str) -> int:
 
 
 def test_the_page_says_how_much_memory_the_limits_add_up_to(plain: Services) -> None:
-    total = sum(megabytes(plain[name]["mem_limit"]) for name in STATIONS | SERVERS)
+    total = sum(megabytes(plain[name]["mem_limit"]) for name in STATIONS | SERVERS | PAGE)
     page = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
     assert f"add up to {total / 1024:g} GB" in page
+
+
+def test_the_page_is_reached_from_this_machine_alone_and_only_reads(services: Services) -> None:
+    web = services["web"]
+    assert web["ports"] == [f"127.0.0.1:{env_file()['WEB_PORT']}:8000"]
+    assert "://localhost:8000/healthz" in web["healthcheck"]["test"][3]
+    key = web["environment"]["EMOSTREAM_ELASTICSEARCH_API_KEY_FILE"]
+    assert key == "/keys/reader.key"
+    encrypted = "--certificate" in web["command"]
+    assert ("https://localhost" in web["healthcheck"]["test"][3]) == encrypted
+    assert encrypted == ("EMOSTREAM_KAFKA_CA_FILE" in web["environment"])
 
 
 @pytest.mark.parametrize("name", ["KAFKA", "ELASTICSEARCH"])

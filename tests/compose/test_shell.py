@@ -27,9 +27,12 @@ SECRETS = ("elastic.password", "kibana_system.password", "analyst.password")
 OTHERS = (
     "kibana.encryption_key",
     "indexer.key",
+    "reader.key",
     "ca.crt",
     "elasticsearch.crt",
     "elasticsearch.key",
+    "web.crt",
+    "web.key",
 )
 
 
@@ -117,7 +120,7 @@ def test_elasticsearch_starts_with_a_copy_of_its_configuration(
     assert bool(named) == (node["xpack.security.http.ssl.enabled"] == "true")
 
 
-def test_setup_hands_the_stations_only_their_own_key(
+def test_setup_hands_out_the_keys_of_stations_and_page_and_no_password(
     container: Container, services: Services
 ) -> None:
     keys = container.place("/keys")
@@ -126,7 +129,9 @@ def test_setup_hands_the_stations_only_their_own_key(
         done = container.run(services["setup"]["command"])
         assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "-m stream topics"
-    assert {path.name for path in keys.iterdir()} <= {"indexer.key", "ca.crt"}
+    handed_out = {path.name for path in keys.iterdir()}
+    assert {"indexer.key", "reader.key"} <= handed_out
+    assert handed_out <= {"indexer.key", "reader.key", "ca.crt", "web.crt", "web.key"}
     assert (keys / "indexer.key").read_text(encoding="utf-8") == "the indexer.key\n"
     assert (keys / "indexer.key").stat().st_mode & 0o777 == 0o400
 

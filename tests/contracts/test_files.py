@@ -57,14 +57,14 @@ def test_the_readme_tree_names_every_package_and_every_name_in_it_exists() -> No
         named.add(path)
         if depth == 1:
             folder = path if path.is_dir() else ROOT
-    for package in ("stream", "ingest", "classifier", "indexer", "kibana", "stack"):
+    for package in ("stream", "ingest", "classifier", "indexer", "kibana", "web", "stack"):
         for module in (ROOT / package).glob("*.py"):
             if module.name != "__init__.py":
                 assert module in named, f"README.md does not name {module.relative_to(ROOT)}"
 
 
 @pytest.mark.parametrize(
-    "command", ["stream", "ingest", "classifier", "indexer", "kibana", "stack"]
+    "command", ["stream", "ingest", "classifier", "indexer", "kibana", "web", "stack"]
 )
 def test_the_readme_shows_every_command(command: str) -> None:
     assert f"python -m {command}" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The HTTP edge: the emotion API and the page."""

@@ -1,0 +1,67 @@
+"""Bodies of requests: bounded in size, in time and in number, so that nobody fills the memory."""
+
+import asyncio
+
+from starlette.requests import Request
+
+from web.problems import Problem
+
+MAX_BYTES = 4_000_000
+
+MAX_BYTES_AT_ONCE = 200_000_000
+"""Of all bodies that are being read or answered."""
+
+SECONDS = 20.0
+"""For a body to arrive; who sends it a byte a second would hold a place for days."""
+
+
+class Bodies:
+    """Reads bodies, so many bytes of them at once."""
+
+    def __init__(self, at_once: int = MAX_BYTES_AT_ONCE, seconds: float = SECONDS) -> None:
+        self._free, self._seconds = at_once, seconds
+
+    async def read(self, request: Request) -> bytes:
+        """Reads the body of a request.
+
+        Raises:
+            Problem: it is larger than 4 MB, not said to be JSON, too slow, or one too many.
+        """
+        size = _size(request)
+        if size > self._free:
+            headers = {"Retry-After": "1"}
+            raise Problem(429, "too much is being read; come again in 1 s", headers=headers)
+        self._free -= size
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await _read(request)
+        except TimeoutError:
+            raise Problem(408, f"the body did not arrive in {self._seconds:g} s") from None
+        finally:
+            self._free += size
+
+
+def _size(request: Request) -> int:
+    """How long a body may be: as long as it is said to be, else as long as any."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise Problem(415, "send application/json")
+    said = request.headers.get("content-length", "")
+    size = int(said[:12]) if said.isascii() and said.isdigit() else MAX_BYTES
+    if size > MAX_BYTES:
+        raise _too_large()
+    return size
+
+
+async def _read(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BYTES:
+            raise _too_large()
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large() -> Problem:
+    return Problem(413, f"the body is larger than {MAX_BYTES:,} bytes: send fewer texts at once")

@@ -1,0 +1,34 @@
+"""What each word of a text adds to an emotion, by its place in the text as it was written.
+
+The tokeniser folds and replaces, so its tokens have no place in the text. But blanks always part
+tokens: the pieces between blanks, split one by one, have the tokens of the whole text, in order.
+"""
+
+import re
+from typing import Any
+
+from classifier.predictor import Predictor
+from classifier.text import CAPS, tokenise
+
+PIECE = re.compile(r"[^ \t\r\n]+")
+
+
+def weighed(predictor: Predictor, text: str, emotion: str) -> dict[str, Any]:
+    """Gives a `web.asking.Weighing`: the sum of `empty`, `caps` and all `adds` is the logit."""
+    one = predictor.explain(text, "emotion", [emotion])
+    row = list(one.contributions[emotion])
+    caps = row.pop() if one.tokens[-1:] == (CAPS,) else 0.0
+    pieces = list(PIECE.finditer(text))
+    offsets = tokenise([piece[0] for piece in pieces]).offsets.tolist() if pieces else [0]
+    if offsets[-1] != len(row):
+        raise AssertionError(f"{len(row)} tokens in all, {offsets[-1]} in the pieces")
+    words = [
+        {"start": piece.start(), "end": piece.end(), "adds": round(sum(row[a:b]), 4)}
+        for piece, a, b in zip(pieces, offsets, offsets[1:], strict=False)
+    ]
+    return {
+        "emotion": emotion,
+        "empty": round(one.empty[emotion], 4),
+        "caps": round(caps, 4),
+        "words": words,
+    }

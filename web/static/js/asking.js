@@ -1,0 +1,52 @@
+// Questions to the server, and its problems as one sentence.
+
+const AGAIN = 5000; // milliseconds before a stream that was refused is asked for again
+
+export class Problem extends Error {
+  constructor(status, detail, retryAfter = 0) {
+    super(detail);
+    Object.assign(this, { status, retryAfter });
+  }
+}
+
+/** Asks, and gives the JSON of the answer; throws a Problem. A key, where one is asked for, the browser knows. */
+export async function ask(path, { body, signal } = {}) {
+  const asked = body === undefined ? {} : {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+  };
+  let response;
+  try {
+    response = await fetch(path, { ...asked, signal, cache: "no-store" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, "The server does not answer. Is it still running?");
+  }
+  if (!response.ok) throw await problem(response);
+  return response.json();
+}
+
+async function problem(response) {
+  const said = await response.json().catch(() => ({}));
+  const fields = (said.errors ?? []).map((one) => `${one.field}: ${one.detail}`).join("; ");
+  const detail = [said.detail ?? `status ${response.status}`, fields].filter(Boolean).join(": ");
+  return new Problem(response.status, detail, Number(response.headers.get("Retry-After")) || 0);
+}
+
+/** Hears the posts of a stream, whatever breaks it meanwhile; gives what ends it. */
+export function listen(path, { heard, broken }) {
+  let source, timer;
+  const open = () => {
+    source = new EventSource(path);
+    source.addEventListener("posts", (event) => heard(JSON.parse(event.data)));
+    source.addEventListener("problem", broken);
+    source.onerror = () => {
+      broken();
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN);
+    };
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
+}
