@@ -12,6 +12,7 @@ from stream.settings import Settings
 from stream.topics import COLLECTED
 
 ANSWER_SECONDS = 3.0
+MODEL, CLASSIFIED_AT = "emostream.model", "emostream.classified_at"
 
 
 def checks(settings: Settings, watch: float) -> Iterator[Finding]:
@@ -53,17 +54,22 @@ def of_labels(settings: Settings, model: str) -> Iterator[Finding]:
         found = client.options(request_timeout=ANSWER_SECONDS).search(
             index=index.ALIAS,
             size=1,
-            sort=[{"emostream.classified_at": "desc"}],
-            source={"includes": ["emostream.model", "emostream.classified_at"]},
+            query={"exists": {"field": MODEL}},  # a foreign document may have none
+            sort=[{CLASSIFIED_AT: {"order": "desc", "unmapped_type": "date"}}],
+            fields=[{"field": MODEL}, {"field": CLASSIFIED_AT}],
+            source=False,
             ignore_unavailable=True,
         )
-        last = next((hit["_source"]["emostream"] for hit in found["hits"]["hits"]), None)
+        last = next((hit["fields"] for hit in found["hits"]["hits"]), None)
+    if last is None:
+        return
+    (label, *_), (when, *_) = last[MODEL], last.get(CLASSIFIED_AT, ["at no known time"])
     # After a + stand the thresholds, which are a choice and no other model.
-    if last and last["model"].partition("+")[0] != model:
+    if str(label).partition("+")[0] != model:
         yield warning(
             "model-mismatch",
-            f"the posts labelled last ({last['classified_at']}) have their labels from "
-            f"{last['model']}; the model configured here is {model}",
+            f"the posts labelled last ({when}) have their labels from {label}; the model "
+            f"configured here is {model}",
             "start the classifier again, with the same EMOSTREAM_MODEL everywhere: "
             "`python -m classifier run`",
         )

@@ -85,9 +85,7 @@ class Predictor:
         heads = [name for name, h in HEADS.items() if h.ships and name in self._calibration.heads]
         self.network = source.network().only(heads)
         self._english = english_entries(source.vocabulary.entries)
-        self.thresholds = {
-            name: self._calibration.heads[name].chosen(thresholds) for name in heads
-        }
+        self.thresholds = {name: self._calibration.heads[name].chosen(thresholds) for name in heads}
 
     @classmethod
     def load(

@@ -15,6 +15,8 @@ from stream.posts import Entity
 SETTING = "EMOSTREAM_RECOGNISER"
 TYPES = ("Person", "Place", "Organization", "Product", "Other")
 """What an entity can be: the types of X's own annotations."""
+MAX_NAME = 512
+"""Characters of a recogniser's name: it goes into each record."""
 
 Found = tuple[Entity, ...]
 
@@ -38,14 +40,17 @@ def load(setting: str | None) -> Recogniser | None:
     """Makes the recogniser that the setting names; None where it is unset.
 
     Raises:
-        UserError: there is none of this name, or what it needs is not installed.
+        UserError: there is none of this name, what it needs is not installed, or it is not as
+            `Recogniser` says.
     """
     if not setting:
         return None
     kind, _colon, name = setting.partition(":")
     if kind not in _KINDS or not name or (kind == "python" and "." not in name.strip(".")):
         raise UserError(f"{SETTING}: must be spacy:MODEL or python:MODULE.NAME (docs/entities.md)")
-    return _KINDS[kind](name)
+    recogniser = _KINDS[kind](name)
+    _check_description(recogniser)
+    return recogniser
 
 
 def recognised(
@@ -57,14 +62,42 @@ def recognised(
         recogniser: the one to ask.
         texts: posts, as written.
         languages: what each is in. A text too short to tell, often a bare name, is asked about.
+
+    Raises:
+        UserError: the recogniser answers with something else than `Recogniser` says.
     """
     read = {*recogniser.languages, UNKNOWN} if recogniser.languages else set(languages)
     asked = [number for number, language in enumerate(languages) if language in read]
     answers: list[Found | None] = [None] * len(texts)
     found = recogniser.recognise([texts[number] for number in asked]) if asked else []
+    if not isinstance(found, Sequence) or len(found) != len(asked):
+        raise UserError(f"{SETTING}: {recogniser.name} gives no list with an answer for each text")
     for number, entities in zip(asked, found, strict=True):
-        answers[number] = entities
+        answers[number] = _checked(entities, recogniser.name)
     return answers
+
+
+def _checked(entities: object, name: str) -> Found:
+    """Gives what was found in one text, if it is what `Recogniser` says."""
+    if not isinstance(entities, list | tuple):
+        raise UserError(f"{SETTING}: {name} gives no tuple of entities for a text")
+    for one in entities:
+        if not isinstance(one, Entity):
+            raise UserError(f"{SETTING}: {name} gives what is no stream.posts.Entity")
+        if one.type not in TYPES:
+            raise UserError(f"{SETTING}: {name} gives a type that is none of {', '.join(TYPES)}")
+    return tuple(entities)
+
+
+def _check_description(recogniser: Recogniser) -> None:
+    """Sees that it says what it is: a string of languages would be read letter by letter."""
+    name, languages = recogniser.name, recogniser.languages
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+        raise UserError(f"{SETTING}: its `name` must be a text of up to {MAX_NAME} characters")
+    if not isinstance(languages, list | tuple | set | frozenset) or not all(
+        isinstance(one, str) for one in languages
+    ):
+        raise UserError(f'{SETTING}: its `languages` must be a tuple of texts, as ("en",)')
 
 
 def _spacy(model: str) -> Recogniser:
@@ -82,18 +115,26 @@ def _spacy(model: str) -> Recogniser:
 def _own(path: str) -> Recogniser:
     module_name, _dot, name = path.rpartition(".")
     try:
-        make = getattr(importlib.import_module(module_name), name)
-    except ImportError as error:
-        raise UserError(f"{SETTING}: {module_name} cannot be imported: {error}") from None
-    except AttributeError:
-        raise UserError(f"{SETTING}: the module {module_name} has no {name}") from None
+        make = getattr(importlib.import_module(module_name), name, None)
+    except Exception as error:  # noqa: BLE001 - the user's own code may raise anything
+        raise UserError(f"{SETTING}: {module_name} cannot be imported: {_said(error)}") from None
+    if make is None:
+        raise UserError(f"{SETTING}: the module {module_name} has no {name}")
     if not callable(make):
         raise UserError(f"{SETTING}: {path} is no class or function that makes a recogniser")
-    made: Recogniser = make()
+    try:
+        made: Recogniser = make()
+    except Exception as error:  # noqa: BLE001 - as above
+        raise UserError(f"{SETTING}: {path} cannot be made: {_said(error)}") from None
     for needed in ("name", "languages", "recognise"):
         if not hasattr(made, needed):
             raise UserError(f"{SETTING}: what {path} makes has no `{needed}` (docs/entities.md)")
     return made
+
+
+def _said(error: Exception) -> str:
+    reason = str(error).partition("\n")[0]
+    return reason if isinstance(error, ImportError) else f"{type(error).__name__}: {reason}"
 
 
 _KINDS = {"spacy": _spacy, "python": _own}

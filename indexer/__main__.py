@@ -4,6 +4,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from indexer import (
     accounting,
@@ -23,84 +24,107 @@ from stream.elastic import asking, connect
 from stream.settings import load_settings
 from stream.workbench import letters
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 
 def main() -> int:
     """Parses the command line and runs one command."""
     parser = argparse.ArgumentParser(prog="python -m indexer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    make = commands.add_parser(
+    for add in (_add_setup, _add_run, _add_summary, _add_expire, _add_purge, _add_migrate):
+        add(commands)
+    arguments = parser.parse_args()
+    if arguments.command == "summary" and arguments.wait and not arguments.report:
+        parser.error("--wait needs --report: without it nobody knows what to wait for")
+    cli.set_up_logs("indexer")
+    code: int = arguments.run(arguments)
+    return code
+
+
+def _add_setup(commands: Commands) -> None:
+    command = commands.add_parser(
         "setup",
         help="put templates, lifecycle and, where the cluster has security, users, a role and "
         "API keys; repeating it changes nothing",
     )
-    make.add_argument(
+    command.add_argument(
         "--secrets",
         metavar="FOLDER",
         type=Path,
         help="where the passwords are, from `python -m stack secrets`, and the API keys go",
     )
-    commands.add_parser("run", help="index posts.classified until stopped")
-    tell = commands.add_parser("summary", help="tell what people feel, read from Elasticsearch")
-    tell.add_argument("--crawl", metavar="ID", help="only the posts of this crawl")
-    tell.add_argument(
+    command.set_defaults(run=lambda given: _setup(given.secrets))
+
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser("run", help="index posts.classified until stopped")
+    command.set_defaults(run=lambda _given: _run())
+
+
+def _add_summary(commands: Commands) -> None:
+    command = commands.add_parser("summary", help="tell what people feel, read from Elasticsearch")
+    command.add_argument("--crawl", metavar="ID", help="only the posts of this crawl")
+    command.add_argument(
         "--report",
         metavar="FILE",
         type=Path,
         help="what `ingest replay --report` wrote: account for every post it sent; exit 1 if "
         "one is missing",
     )
-    tell.add_argument(
+    command.add_argument(
         "--wait",
         metavar="SECONDS",
         type=_seconds,
         default=0.0,
         help="with --report: how long to wait for the posts still on their way",
     )
-    expire = commands.add_parser(
+    command.set_defaults(run=lambda given: _summary(given.crawl, given.report, given.wait))
+
+
+def _add_expire(commands: Commands) -> None:
+    command = commands.add_parser(
         "expire", help="delete the months that are past EMOSTREAM_RETENTION_MONTHS, in whole"
     )
-    expire.add_argument("--months", metavar="N", type=_months, help="instead of the setting")
-    expire.add_argument("--dry-run", action="store_true", help="only name them")
-    away = commands.add_parser(
+    command.add_argument("--months", metavar="N", type=_months, help="instead of the setting")
+    command.add_argument("--dry-run", action="store_true", help="only name them")
+    command.set_defaults(run=lambda given: _expire(given.months, given.dry_run))
+
+
+def _add_purge(commands: Commands) -> None:
+    command = commands.add_parser(
         "purge",
         help="erase all posts of one author, and keep them out: those on their way, and replays",
     )
-    away.add_argument(
+    command.add_argument(
         "--author", required=True, metavar="PLATFORM:ID", help="as bluesky:did:plc:… or x:12345"
     )
-    away.add_argument(
+    command.add_argument(
         "--for-good", action="store_true", help="keep out what they write from now on, too"
     )
-    away.add_argument("--dry-run", action="store_true", help="only count")
-    move = commands.add_parser(
+    command.add_argument("--dry-run", action="store_true", help="only count")
+    command.set_defaults(run=lambda given: _purge(given.author, given.for_good, given.dry_run))
+
+
+def _add_migrate(commands: Commands) -> None:
+    command = commands.add_parser(
         "migrate", help="copy the posts of another version's indices into this version's"
     )
-    move.add_argument(
+    command.add_argument(
         "--finish",
         action="store_true",
         help="close the other version's indices and let readers read this version's",
     )
-    move.add_argument(
+    command.add_argument(
         "--drop-old",
         action="store_true",
         help="delete the other version's indices, once all their posts are in this version's",
     )
-    arguments = parser.parse_args()
-    cli.set_up_logs("indexer")
-    if arguments.command == "setup":
-        return _setup(arguments.secrets)
-    if arguments.command == "expire":
-        return _expire(arguments.months, arguments.dry_run)
-    if arguments.command == "purge":
-        return _purge(arguments.author, arguments.for_good, arguments.dry_run)
-    if arguments.command == "migrate":
-        return _migrate(arguments.finish, arguments.drop_old)
-    if arguments.command == "run":
-        service.run(load_settings(), cli.stop_on_signals())
-        return 0
-    if arguments.wait and not arguments.report:
-        parser.error("--wait needs --report: without it nobody knows what to wait for")
-    return _summary(arguments.crawl, arguments.report, arguments.wait)
+    command.set_defaults(run=lambda given: _migrate(given.finish, given.drop_old))
+
+
+def _run() -> int:
+    service.run(load_settings(), cli.stop_on_signals())
+    return 0
 
 
 def _setup(secrets: Path | None) -> int:

@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch
 from elasticsearch import ConnectionError as NoConnection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from indexer import deletions, queries
+from stream.backoff import Backoff
 from stream.codec import decode_collected, explain
-from stream.elastic import RETRIABLE, Backoff
-from stream.errors import InvalidRecord, UserError
+from stream.elastic import RETRIABLE
+from stream.errors import Backpressure, InvalidRecord, UserError
 from stream.index import PAGE, version_of
 from stream.posts import Post
 from stream.settings import Settings
@@ -172,7 +173,7 @@ def settle(
                     progress(account.accounted, len(sent.posts), True)
                     return account
             before = count
-        except (ApiError, NoConnection) as error:
+        except (ApiError, NoConnection, ConnectionTimeout, Backpressure) as error:
             # A new month's index cannot be searched for a moment; a node may be restarting.
             if late or getattr(error, "status_code", 503) not in RETRIABLE:
                 raise

@@ -7,6 +7,7 @@ written, and erases them. Whoever writes second finds what the first has written
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -16,9 +17,12 @@ from elasticsearch import Elasticsearch
 from indexer import deletions
 from indexer.bulk import Bulk, Outcome
 from indexer.documents import FAMILY, MAX_ID, timestamp
-from stream.elastic import Backoff, writing
+from stream.backoff import Backoff
+from stream.elastic import writing
 from stream.index import EPOCH, MILLISECOND, PAGE, Query, scan, version_of
 from stream.posts import AuthorDeletion, Deletion, Post, author_key
+
+SEEN = {"includes": ["user.id", "@timestamp"]}
 
 Versions = Mapping[str, int]
 """Of each author on record, by key: posts of that moment (ms since 1970) and older ones go."""
@@ -56,16 +60,22 @@ def key_of(post: Post) -> str | None:
 
 
 def posts_of(
-    client: Elasticsearch, backoff: Backoff, author: AuthorDeletion
-) -> Iterator[list[Deletion]]:
-    """Gives a deletion for each post that goes with an author, of those a search sees; in pages."""
-    found = scan(client, f"{FAMILY}-*", query(author), source=False)
+    client: Elasticsearch, backoff: Backoff, authors: Sequence[AuthorDeletion]
+) -> Iterator[list[tuple[Deletion, str]]]:
+    """Gives, in pages, each post that goes with one of some authors, and the index it is in.
+
+    Of those that a search sees: one search for all authors, because most of those who leave a
+    platform have no post here.
+    """
+    of = {author.key: author for author in authors}
+    theirs = {"terms": {"user.id": sorted({author.author_id for author in authors})}}
+    found = scan(client, f"{FAMILY}-*", theirs, source=SEEN)
     while True:
         with writing(backoff):
             hits = list(islice(found, PAGE))
         if not hits:
             return
-        yield [_deletion(hit["_id"], author) for hit in hits]
+        yield [(gone, hit["_index"]) for hit in hits if (gone := _goes(hit, of))]
 
 
 def refresh(client: Elasticsearch, backoff: Backoff) -> None:
@@ -97,8 +107,15 @@ def deletion_of(post: Post, versions: Versions) -> Deletion:
     )
 
 
-def _deletion(key: str, author: AuthorDeletion) -> Deletion:
-    platform, _colon, native_id = key.partition(":")
+def _goes(hit: Mapping[str, Any], of: Mapping[str, AuthorDeletion]) -> Deletion | None:
+    """Makes the deletion of a document, if it goes with one of these authors."""
+    platform, _colon, native_id = hit["_id"].partition(":")
+    author = of.get(author_key(platform, hit["_source"]["user"]["id"]))
+    if author is None:
+        return None
+    created_at = datetime.fromisoformat(hit["_source"]["@timestamp"])
+    if not author.for_good and version_of(created_at) > version_of(author.deleted_at):
+        return None
     return Deletion(
         platform=platform,
         native_id=native_id,

@@ -15,9 +15,10 @@ from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
 
-from indexer.counters import BulkCounts
+from indexer.counters import BulkCounters
+from stream.backoff import Backoff
 from stream.crash import reached
-from stream.elastic import Backoff, writing
+from stream.elastic import writing
 from stream.errors import Backpressure, UserError
 
 logger = logging.getLogger(__name__)
@@ -134,10 +135,10 @@ class Bulk:
         client: Elasticsearch,
         limits: Limits,
         stop: Event,
-        counts: BulkCounts | None = None,
+        counters: BulkCounters | None = None,
     ) -> None:
         self._client, self._limits, self._stop = client, limits, stop
-        self._counts = counts or BulkCounts()
+        self._counters = counters or BulkCounters("bulk")
         self._in_flight = InFlight(limits.in_flight)
         self.backoff = Backoff(limits.retry_seconds)
 
@@ -176,7 +177,7 @@ class Bulk:
             in_vain, pending = in_vain + 1, refused
             if in_vain == ATTEMPTS or self._stop.wait(waits.next()):
                 break
-            self._counts.repeated += len(pending)
+            self._counters.bulk.repeated += len(pending)
         raise Backpressure(
             f"Elasticsearch refuses {len(pending)} of {len(actions)} actions", self.backoff.next()
         )
@@ -188,13 +189,18 @@ class Bulk:
         while together := list(islice(waiting, self._in_flight.bound)):
             try:
                 outcomes = self._at_once(together)
-            except Backpressure:
+            except Backpressure as pressure:
                 self._in_flight.refused()
+                # Once, however many of the requests have failed.
+                pressure.retry_after = self.backoff.next()
                 raise
-            if any(one.status in REFUSED for one in outcomes.values()):
+            refused = sum(one.status in REFUSED for one in outcomes.values())
+            if refused:
                 self._in_flight.refused()
             else:
                 self._in_flight.taken()
+            if refused < len(outcomes):
+                self._counters.turn()  # a batch may take its time, as long as it gets on
             decided.update(outcomes)
         return decided
 
@@ -208,9 +214,9 @@ class Bulk:
 
     def _request(self, part: Mapping[int, bytes]) -> dict[int, Outcome]:
         body = b"".join(part.values())
-        self._counts.sent(len(body))
+        self._counters.bulk.sent(len(body))
         try:
-            with writing(self.backoff):
+            with writing(Backoff(0.0)):  # the wait is of the whole round
                 answer = self._client.perform_request(
                     "POST",
                     "/_bulk",

@@ -1,9 +1,10 @@
-"""What can be wrong with the index: templates, mappings, alias, blocks; and with the indexer.
+"""What can be wrong with the index: templates, mappings, alias, indices; and with the indexer.
 
 What is wrong with Elasticsearch itself is in `indexer/node_checks.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -12,8 +13,9 @@ from indexer import families, letters, node_checks, templates
 from indexer.documents import FAMILY
 from indexer.node import Node, Refused, opened, refusals
 from indexer.service import STATION
+from stream import cluster
 from stream.doctor import kafka as kafka_checks
-from stream.doctor.findings import Finding, problem
+from stream.doctor.findings import Finding, problem, warning
 from stream.errors import UserError
 from stream.index import ALIAS, MONTH
 from stream.settings import Settings
@@ -25,29 +27,44 @@ BLOCKS = ("read_only", "read_only_allow_delete", "write")
 
 def checks(settings: Settings, watch: float) -> Iterator[Finding]:
     """Looks at the nodes, at what is ours in them, and at both consumer groups."""
-    yield from of_cluster(settings)
+    yield from of_cluster(settings, lambda: has_read(settings))
     groups = {STATION: CLASSIFIED.name, letters.STATION: DEAD_LETTER.name}
     yield from kafka_checks.of_groups(settings, groups, watch)
 
 
-def of_cluster(settings: Settings) -> Iterator[Finding]:
-    """Looks at the nodes, and at what is ours in them."""
+def has_read(settings: Settings) -> bool:
+    """Whether the indexer has committed any record; no, where no broker answers."""
+    with suppress(UserError), cluster.opened(settings) as kafka:
+        return any(kafka.group_offsets(STATION, CLASSIFIED.name).values())
+    return False
+
+
+def of_cluster(settings: Settings, begun: Callable[[], bool] = lambda: False) -> Iterator[Finding]:
+    """Looks at the nodes, and at what is ours in them.
+
+    Args:
+        settings: say where Elasticsearch is.
+        begun: whether there is a post to expect; asked only if an index is missing.
+    """
     try:
         with opened(settings) as node:
             yield from node_checks.checks(node, settings)
-            yield from of_index(node)
+            yield from of_index(node, begun)
     except Refused as refused:
         yield refused.finding
 
 
-def of_index(node: Node) -> Iterator[Finding]:
+def of_index(node: Node, begun: Callable[[], bool]) -> Iterator[Finding]:
     """Looks at the templates and at every index of ours."""
     with refusals(node.address, "/_index_template"):
         yield from of_family(node.client)
         yield from of_templates(node.client)
     yield from of_alias(node)
     yield from of_mappings(node)
-    yield from of_blocks(node)
+    present = _ours(node, "_settings", "&expand_wildcards=open,closed")
+    yield from of_closed(node, present)
+    yield from of_blocks(node, present)
+    yield from of_missing(present, begun)
 
 
 def of_family(client: Elasticsearch) -> Iterator[Finding]:
@@ -125,9 +142,35 @@ def of_mappings(node: Node) -> Iterator[Finding]:
             )
 
 
-def of_blocks(node: Node) -> Iterator[Finding]:
+def of_closed(node: Node, present: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether every index is open."""
+    for index, body in present.items():
+        if body["settings"]["index"].get("verified_before_close") == "true":
+            yield problem(
+                "index-closed",
+                f"{index} is closed: it can be neither read nor written",
+                f"`curl -X POST '{node.address}/{index}/_open'`",
+            )
+
+
+def of_missing(present: Mapping[str, Any], begun: Callable[[], bool]) -> Iterator[Finding]:
+    """Whether what the indexer has written is still there."""
+    missing = [index for index in templates.INDICES if index not in present]
+    if not any(MONTH.fullmatch(index) for index in present):
+        missing = [f"{FAMILY}-*", *missing]
+    if missing and begun():
+        for index in missing:
+            yield warning(
+                "index-missing",
+                f"there is no index {index}, and the indexer has read posts: was it deleted?",
+                "`python -m stream audit` says whether anything is missing; what is, comes back "
+                f"by {SETUP} and a replay (`python -m ingest replay PATH`)",
+            )
+
+
+def of_blocks(node: Node, present: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether every index may be written."""
-    for index, body in _ours(node, "_settings").items():
+    for index, body in present.items():
         blocks = body["settings"]["index"].get("blocks", {})
         set_ones = [name for name in BLOCKS if str(blocks.get(name)) == "true"]
         if set_ones:
@@ -140,9 +183,9 @@ def of_blocks(node: Node) -> Iterator[Finding]:
             )
 
 
-def _ours(node: Node, what: str) -> dict[str, Any]:
+def _ours(node: Node, what: str, options: str = "") -> dict[str, Any]:
     names = ",".join((f"{FAMILY}-*", *templates.INDICES))
-    return node.get(f"/{names}/{what}?ignore_unavailable=true")
+    return node.get(f"/{names}/{what}?ignore_unavailable=true{options}")
 
 
 def _declared(index: str) -> dict[str, Any]:

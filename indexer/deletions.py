@@ -6,7 +6,7 @@ nothing of what the post said), and no post is written without asking for it fir
 gone are on record in the same index (`indexer/authors.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +15,8 @@ from elasticsearch import Elasticsearch
 from indexer import families
 from indexer.bulk import Bulk, Outcome
 from indexer.documents import FAMILY, timestamp
-from stream.elastic import Backoff, writing
+from stream.backoff import Backoff
+from stream.elastic import writing
 from stream.errors import Backpressure, UserError
 from stream.index import DELETIONS
 from stream.posts import Deletion
@@ -40,8 +41,13 @@ def erase(client: Elasticsearch, bulk: Bulk, deletions: Sequence[Deletion]) -> i
     """
     with writing(bulk.backoff):
         indices = families.months(client, FAMILY)
-    actions = [erasure(index, one.key) for one in deletions for index in indices]
-    return sum(not outcome.missing and not outcome.older for outcome in bulk.send(actions))
+    return erase_in(bulk, [(index, one.key) for one in deletions for index in indices])
+
+
+def erase_in(bulk: Bulk, places: Iterable[tuple[str, str]]) -> int:
+    """Deletes documents by index and key; returns how many there were."""
+    outcomes = bulk.send([erasure(index, key) for index, key in places])
+    return sum(not outcome.missing and not outcome.older for outcome in outcomes)
 
 
 def known(client: Elasticsearch, backoff: Backoff, keys: Sequence[str]) -> set[str]:

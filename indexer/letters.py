@@ -15,7 +15,7 @@ import orjson
 from elasticsearch import Elasticsearch
 
 from indexer.bulk import Bulk, Limits
-from indexer.counters import BulkCounters, BulkCounts
+from indexer.counters import BulkCounters
 from indexer.documents import MAX_ID, timestamp
 from stream import worker
 from stream.broker import KafkaSource
@@ -40,9 +40,9 @@ class LettersSink:
         client: Elasticsearch,
         limits: Limits,
         stop: Event,
-        counts: BulkCounts | None = None,
+        counters: BulkCounters | None = None,
     ) -> None:
-        self._bulk = Bulk(client, limits, stop, counts)
+        self._bulk = Bulk(client, limits, stop, counters)
 
     def write(self, items: Sequence[Item[DeadLetter]]) -> Sequence[Rejected]:
         """Writes one batch."""
@@ -140,7 +140,7 @@ def _run(
             source,
             decode_dead_letter,
             lambda items: items,
-            LettersSink(client, limits, stop, counters.bulk),
+            LettersSink(client, limits, stop, counters),
             Unanswered(),
             stop,
             counters,

@@ -18,7 +18,8 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
 from indexer import families
 from indexer.documents import FAMILY
-from stream.elastic import Backoff, writing
+from stream.backoff import Backoff
+from stream.elastic import writing
 from stream.errors import UserError
 from stream.index import MONTH, is_over, month_in
 

@@ -9,9 +9,10 @@ from indexer import letters, templates
 from indexer.counters import BulkCounters, IndexerCounters
 from indexer.sink import ElasticsearchSink, limits
 from stream import crash, worker
+from stream.backoff import Backoff
 from stream.broker import KafkaSource, KafkaWriter, create_topics
 from stream.codec import decode_classified
-from stream.elastic import Backoff, asking, connect, shown
+from stream.elastic import asking, connect, shown
 from stream.limit import limit
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters

@@ -47,7 +47,7 @@ class ElasticsearchSink:
     ) -> None:
         self.counters = counters or IndexerCounters("indexer")
         self._client, self._now = client, now
-        self._bulk = Bulk(client, limits, stop, self.counters.bulk)
+        self._bulk = Bulk(client, limits, stop, self.counters)
         self._ready: dict[str, datetime] = {}
 
     def write(self, items: Sequence[Item[Classified]]) -> Sequence[Rejected]:
@@ -110,11 +110,13 @@ class ElasticsearchSink:
                 rejected.append(_rejected(item, outcome.fault))
             else:
                 remembered.append(item.record)
+        reached("indexer.author-remembered")
         authors.refresh(self._client, self._bulk.backoff)
-        for author in remembered:
-            for page in authors.posts_of(self._client, self._bulk.backoff, author):
-                deletions.remember(self._bulk, page)
-                self.counters.deleted += deletions.erase(self._client, self._bulk, page)
+        for page in authors.posts_of(self._client, self._bulk.backoff, remembered):
+            # By key: a post without a time of its own may be in several months.
+            deletions.remember(self._bulk, list({one.key: one for one, _in in page}.values()))
+            places = [(index, one.key) for one, index in page]
+            self.counters.deleted += deletions.erase_in(self._bulk, places)
         return rejected
 
     def _erase_with_authors(self, posts: Sequence[Post]) -> set[str]:

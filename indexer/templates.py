@@ -19,7 +19,8 @@ from elasticsearch import ApiError, AuthorizationException, BadRequestError, Ela
 
 from indexer import deletions, families, letters
 from indexer.documents import FAMILY, PREFIX
-from stream.elastic import Backoff, writing
+from stream.backoff import Backoff
+from stream.elastic import writing
 from stream.errors import UserError
 from stream.index import ALIAS, MONTH
 

@@ -7,6 +7,7 @@ the rest when the same crawl starts again.
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ ENDING = ".ndjson.gz"
 MAX_BYTES = 64_000_000
 MAX_AGE = timedelta(hours=1)
 READ_BYTES = 1 << 20
+_NUMBER = re.compile(r"-([0-9]{3,7})$")
+"""Of a file that began in the same second as others; a mark has eight digits."""
 
 
 class Archive:
@@ -143,7 +146,14 @@ def files(folder: Path, name: str) -> list[Path]:
     """Gives the files of a crawl, the oldest first."""
     # The name is checked (ingest/state.py): nothing in it means anything to glob.
     stamp = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
-    return sorted(folder.glob(f"{name}-{stamp}*{ENDING}"))
+    return sorted(folder.glob(f"{name}-{stamp}*{ENDING}"), key=_order)
+
+
+def _order(file: Path) -> tuple[str, int]:
+    """Orders files: by their time, and within a second by their number, which the first has not."""
+    stem = file.name.removesuffix(ENDING)
+    number = _NUMBER.search(stem)
+    return (stem[: number.start()], int(number[1])) if number else (stem, 0)
 
 
 def mend(file: Path) -> int:

@@ -28,6 +28,8 @@ _FACET = "app.bsky.richtext.facet#"
 _MAX_LANGUAGE = 35
 
 Did = Annotated[str, StringConstraints(pattern=r"^did:[a-z]+:[A-Za-z0-9._:%-]{1,256}$")]
+TimeUs = Annotated[int, Field(gt=0, lt=_YEAR_9999)]
+"""When a server saw an event, in microseconds since 1970: the cursor."""
 RecordKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~-]{1,255}$")]
 
 
@@ -40,8 +42,7 @@ class Event(Payload):
     """What every event says, whatever its kind."""
 
     did: Did
-    time_us: int = Field(gt=0, lt=_YEAR_9999)
-    """When the server saw it, in microseconds since 1970: the cursor."""
+    time_us: TimeUs
     kind: Literal["commit", "identity", "account"]
     commit: Any = None
     account: _Account = _Account()

@@ -14,7 +14,7 @@ from datetime import datetime
 from threading import Event
 from typing import Any, Protocol
 
-from ingest.context import utc_now
+from ingest.context import CLOCKS_DIFFER, utc_now
 from ingest.inputs import Line
 from ingest.reading import told
 from ingest.sending import MAX_BATCH_RECORDS, Sender
@@ -93,7 +93,7 @@ class Crawl:
             stop: ends it when set.
             archive: takes the payloads in which there is something.
             change: what becomes of each post before it is sent.
-            limit: ends it after so many posts and deletions.
+            limit: ends it after the arrival with which there are so many posts and deletions.
             seconds: ends it after so long.
             remember: whether the cursor is saved; not where nothing is really sent.
             turn: called after each thing that the source gives, pauses included.
@@ -205,31 +205,30 @@ class Crawl:
         outcomes = [self._changed(outcome) for outcome in arrival.outcomes]
         if outcomes and self._archive is not None:
             self._archive.add(arrival.data)
-        if arrival.at is not None:
+        if arrival.at is not None and arrival.at - self._now() <= CLOCKS_DIFFER:
             self.watched.lag = (self._now() - arrival.at).total_seconds()
-        if not self._send(arrival, outcomes):
-            return  # cut off by the limit: the next run reads all of it
+        self._send(arrival, outcomes)
         if arrival.cursor is not None:
             self._cursor = arrival.cursor
 
     def _changed(self, outcome: Outcome) -> Outcome:
         return self._change(outcome) if isinstance(outcome, Post) else outcome
 
-    def _send(self, arrival: Arrival, outcomes: Sequence[Outcome]) -> bool:
-        """Hands the outcomes to the sender; says whether all of them."""
+    def _send(self, arrival: Arrival, outcomes: Sequence[Outcome]) -> None:
+        """Hands the outcomes to the sender: all, beyond the limit too.
+
+        They are read, and paid for; and a page larger than the limit would never be passed.
+        """
         line = Line(0, arrival.data, len(arrival.data))
         place = arrival.place or self._source.platform
         for one in told(place, line, outcomes, self.counts.crawl):
             if isinstance(one, DeadLetter):
                 self._sender.bury(one)
-            elif self._left == 0:
-                return False
             else:
                 self._sender.add(one)
                 if self._left is not None:
                     self._left -= 1
             self._waiting += 1
-        return True
 
     def _flush(self) -> None:
         self._flushed_at = self._clock()
@@ -254,4 +253,5 @@ class Crawl:
 
     def _done(self) -> bool:
         late = self._seconds is not None and self._clock() - self._began >= self._seconds
-        return late or self._left == 0 or self._stop.is_set()
+        enough = self._left is not None and self._left <= 0
+        return late or enough or self._stop.is_set()

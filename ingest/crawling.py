@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from ingest import options, platforms
 from ingest.archive import Archive
-from ingest.backoff import Stopped, TooLate, answered
 from ingest.bucket import Bucket, is_bucket
 from ingest.context import Context, utc_now
 from ingest.counters import serving
@@ -23,6 +22,7 @@ from ingest.sources import LiveSource
 from ingest.state import State
 from ingest.telling import LiveLine, allowed
 from ingest.uploading import UploadedArchive
+from ingest.waiting import Stopped, TooLate, answered
 from stream import logs
 from stream.cli import set_up_logs, stop_on_signals
 from stream.errors import UserError
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     labels = HashtagLabels.load(arguments.hashtag_labels) if arguments.hashtag_labels else None
     stop = stop_on_signals()
     with ExitStack() as closing:
-        context = _context(arguments, stop, closing)
+        context = _context(arguments, stop, closing, share=arguments.dry_run)
         if act := getattr(arguments, "act", None):
             done: int | None = _in_time(lambda: act(arguments, load_settings(), context), stop)
             if done is not None:
@@ -144,8 +144,15 @@ def _context(
 
 def _archive(arguments: argparse.Namespace, context: Context) -> Archive | UploadedArchive | None:
     place, name = arguments.archive, arguments.name
-    if not place:
+    if place is None:
         return None
+    if not place.strip():
+        raise UserError("--archive: names no place: a folder, or s3://BUCKET/PREFIX")
+    if context.state.shared:  # it would mend, or upload, the files that are being written
+        raise UserError(
+            f"--archive: the crawl named {name} is running and may write there: leave it out, or "
+            "give this one another name with --name"
+        )
     if not is_bucket(place):
         return Archive(Path(place), name, context.now)
     spool = load_settings().state_dir / f"{name}.archive"
@@ -185,7 +192,12 @@ def _add_common_options(command: argparse.ArgumentParser, name: str) -> None:
     add = command.add_argument_group("options of every source").add_argument
     add("--name", type=options.name, default=name, metavar="NAME", help=NAME_HELP)
     add("--crawl", type=options.crawl, metavar="ID", help="what to call this run in the records")
-    add("--limit", type=options.limit, metavar="N", help="stop after so many posts and deletions")
+    add(
+        "--limit",
+        type=options.limit,
+        metavar="N",
+        help="stop after so many posts and deletions (a page that has begun is sent whole)",
+    )
     add("--for", dest="seconds", type=options.seconds, metavar="SECONDS", help="stop after so long")
     add("--dry-run", action="store_true", help="show the records on stdout and send nothing")
     add("--report", type=Path, metavar="FILE", help="write the counts and gaps there as JSON")

@@ -61,7 +61,8 @@ def again(letter: DeadLetter, fix: Fix | None, now: datetime) -> Iterator[Found 
             f"its {letter.original_size:,} bytes were too many to keep: replay its file, or the "
             "archive of its crawl"
         )
-    data = fix(letter.original) if fix else letter.original
+    data = letter.original or b""
+    data = fix(data) if fix else data
     outcomes = _outcomes(data, letter)
     refusals = [one for one in outcomes if isinstance(one, Refusal)]
     if len(refusals) == len(outcomes):

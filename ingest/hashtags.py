@@ -23,6 +23,14 @@ LABELS = frozenset({*COLOURS, SUGGESTION})
 _HASHTAG = re.compile(r"(?<![\w&/])[#＃](\w+)")
 _SPACES = re.compile(r"[^\S\n]{2,}")
 _AT_ENDS = re.compile(r"[^\S\n]+$|^[^\S\n]+", re.MULTILINE)
+_GONE = "\0"
+"""Marks where a hashtag was; payloads.clean leaves none in a text."""
+_LOOSE = re.compile(
+    rf"^(?:[^\S\n]*{_GONE})+[!?.,;…]+|(?:[^\S\n]*{_GONE})+(?=[!?.,;…])", re.MULTILINE
+)
+"""Hashtags before a punctuation mark: it then follows the word before them, if there is one."""
+_NO_WORD = re.compile(r"(?:https?://|www\.)\S+|@[\w.@-]+|[#＃]\w+")
+"""Links, mentions and hashtags: with them alone a post says nothing in words."""
 
 
 class HashtagLabels:
@@ -48,7 +56,11 @@ class HashtagLabels:
             raise UserError(f"{file}: nested too deeply") from None
         except tomllib.TOMLDecodeError as error:
             raise UserError(f"{file}: not TOML: {error}") from None
+        tags: set[str] = set()
         for tag, label in labels.items():
+            if tag.casefold() in tags:
+                raise UserError(f"{file}: {tag}: is there twice: letter case does not matter")
+            tags.add(tag.casefold())
             if not re.fullmatch(r"\w+", tag):
                 raise UserError(f"{file}: {tag}: is no hashtag (write it without #)")
             if not isinstance(label, str) or label not in LABELS:
@@ -60,20 +72,22 @@ class HashtagLabels:
     def label(self, post: Post) -> Post:
         """Gives the post with `distant_labels` and without the hashtags that gave them.
 
-        A post that would have no words left stays as it is: hashtags alone teach nothing.
+        A post that would have no words left stays as it is: hashtags, mentions and
+        links teach nothing.
         """
         found = [tag for tag in _HASHTAG.findall(post.text) if tag.casefold() in self._labels]
         if not found:
             return post
         text = self._without_them(post.text)
-        if not re.search(r"\w", _HASHTAG.sub("", text)):
+        if not re.search(r"\w", _NO_WORD.sub("", text)):
             return post
         labels = tuple(dict.fromkeys(self._labels[tag.casefold()] for tag in found))
         return post.model_copy(update={"text": text, "distant_labels": labels})
 
     def _without_them(self, text: str) -> str:
         def gone(match: re.Match[str]) -> str:
-            return "" if match[1].casefold() in self._labels else match[0]
+            return _GONE if match[1].casefold() in self._labels else match[0]
 
-        stripped = _SPACES.sub(" ", _HASHTAG.sub(gone, text))
+        left = _LOOSE.sub("", _HASHTAG.sub(gone, text)).replace(_GONE, "")
+        stripped = _SPACES.sub(" ", left)
         return _AT_ENDS.sub("", stripped).strip()

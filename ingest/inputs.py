@@ -154,7 +154,7 @@ def read_lines(stream: io.BufferedIOBase) -> Iterator[Line]:
     number = 0
     while chunk := stream.readline(MAX_RECORD + 1):
         number += 1
-        data, size = chunk.removesuffix(b"\n"), len(chunk)
+        data, size = chunk.removesuffix(b"\n")[:MAX_RECORD], len(chunk)
         while not chunk.endswith(b"\n") and (chunk := stream.readline(MAX_RECORD + 1)):
             size += len(chunk)
         size -= chunk.endswith(b"\n")

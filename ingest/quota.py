@@ -175,8 +175,6 @@ def added(kept: Kept, own: Kept) -> Kept:
     if kept.get("day", "") != own["day"]:
         return max(kept, own, key=lambda one: str(one.get("day", "")))
     theirs, ours = kept.get("calls", {}), own.get("calls", {})
-    calls = {
-        method: theirs.get(method, 0) + ours.get(method, 0) for method in {**theirs, **ours}
-    }
+    calls = {method: theirs.get(method, 0) + ours.get(method, 0) for method in {**theirs, **ours}}
     closed = {**kept.get("closed_until", {}), **own.get("closed_until", {})}
     return {"day": own["day"], "calls": calls, "closed_until": closed}

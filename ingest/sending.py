@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 4_000_000
-MAX_WAIT_SECONDS = 30.0
 
 T = TypeVar("T")
 
@@ -136,7 +135,7 @@ class Sender:
     def bury(self, letter: DeadLetter) -> None:
         """Takes a dead letter, and sends the batch if it is full."""
         self._letters.append(letter)
-        self._grow(len(letter.original))
+        self._grow(len(letter.original or b""))
 
     def flush(self) -> None:
         """Sends what is there; what was not taken is kept.
@@ -176,16 +175,14 @@ class Sender:
             self.flush()
 
     def _insist(self, action: Callable[[], T]) -> T:
-        wait = 0.0
         while True:
             self.turn()
             try:
                 return action()
             except Backpressure as pressure:
                 self.pressed += 1
-                wait = min(MAX_WAIT_SECONDS, max(pressure.retry_after, 2 * wait))
-                logger.warning("%s; trying again in %.1f s", pressure, wait)
-                if self._stop.wait(wait):
+                logger.warning("%s; trying again in %.1f s", pressure, pressure.retry_after)
+                if self._stop.wait(pressure.retry_after):
                     raise Unsent(str(pressure)) from None
 
     def _count(self, records: Sequence[Collected]) -> None:

@@ -76,7 +76,7 @@ class LiveSource(Protocol):
     def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
         """Gives what arrives from the cursor on, for ever, or until there is no more to ask for.
 
-        It reconnects and waits by itself (`ingest/backoff.py`), giving `Pause` meanwhile. Closing
+        It reconnects and waits by itself (`ingest/waiting.py`), giving `Pause` meanwhile. Closing
         the iterator closes its connection.
 
         Raises:

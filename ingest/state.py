@@ -63,6 +63,15 @@ class State(AbstractContextManager["State"]):
             raise unusable(file, error) from None
         return cls(file, lock, kept)
 
+    def damaged(self) -> UserError:
+        """Says that what it holds is none of ours, and the mend."""
+        return _damaged(self._file)
+
+    @property
+    def shared(self) -> bool:
+        """Whether another process has it open, and this is a copy."""
+        return self._lock is None
+
     @property
     def folder(self) -> Path:
         """Where the states are, and beside them the ledgers."""
@@ -153,17 +162,22 @@ def unusable(file: Path, error: OSError) -> UserError:
     )
 
 
+def _damaged(file: Path) -> UserError:
+    return UserError(f"{file}: is no state of a crawl: move it away to begin anew")
+
+
 def _read(file: Path, source: str) -> dict[str, Any]:
     kept = read_json(file, "state")
     if kept is None:
         return {"source": source}
     if not (
         isinstance(kept.get("cursor"), dict | None)
+        and kept.get("cursor") != {}
         and isinstance(kept.get("source", ""), str)
         and isinstance(ledgers := kept.get("ledgers", {}), dict)
         and all(isinstance(one, dict) for one in ledgers.values())
     ):
-        raise UserError(f"{file}: is no state of a crawl: move it away to begin anew")
+        raise _damaged(file)
     if source and kept.setdefault("source", source) != source:
         raise UserError(
             f"{file}: belongs to a crawl of {kept['source']}: give this one another name (--name)"

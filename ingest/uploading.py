@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from ingest.archive import MAX_AGE, Archive, files, mend
-from ingest.backoff import Backoff
 from ingest.bucket import Bucket, Unreachable
+from stream.backoff import Backoff
 from stream.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 16_000_000
 """Of one object: it is sent from memory, in one request."""
 MOST_WAITING = 100
-"""Files on the disk at which the crawl ends: the storage has taken none for days, or 1.6 GB."""
+"""Files on the disk, beside those of earlier runs, at which the crawl ends: the storage has taken
+too few for days, or 1.6 GB are there."""
 CLOSE_SECONDS = 5.0
 """For the upload of the rest when we must stop; then the next start does it."""
 
@@ -62,6 +63,7 @@ class UploadedArchive:
             mend(file)
             if file.exists():
                 self._waiting.put(file)
+        self._most = self._waiting.qsize() + MOST_WAITING
         self._thread = Thread(target=self._upload_all, name="archive", daemon=True)
         self._thread.start()
 
@@ -78,9 +80,9 @@ class UploadedArchive:
         self._archive.flush()
         if self._refused:
             raise self._refused
-        if self._waiting.qsize() >= MOST_WAITING:
+        if (waiting := self._waiting.qsize()) >= self._most:
             raise UserError(
-                f"{self._bucket.url} has taken nothing for so long that {MOST_WAITING} files wait "
+                f"{self._bucket.url} has taken so little for so long that {waiting} files wait "
                 f"in {self._spool}: the next start uploads them, once the storage answers"
             )
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from stream import broker, health, schemas, settings, topics
+from stream import broker, health, rewind, schemas, settings, topics
 from stream.audit import command as audit
 from stream.cli import entry
 from stream.doctor import command as doctor
@@ -24,6 +24,7 @@ def main() -> int:
     write = commands.add_parser("schemas", help="write the JSON Schema of each record")
     write.add_argument("folder", type=Path, nargs="?", default=schemas.FOLDER)
     audit.add_command(commands)
+    rewind.add_command(commands)
     workbench.add_command(commands)
     doctor.add_command(commands)
     arguments = parser.parse_args()

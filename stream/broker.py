@@ -23,12 +23,13 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
+from stream.backoff import Backoff
 from stream.crash import reached
 from stream.errors import Backpressure, UserError
 from stream.metrics import Progress
 from stream.records import CRAWL_HEADER, Outgoing, Received
 from stream.settings import Settings
-from stream.topics import TOPICS, Topic
+from stream.topics import DEAD_LETTER, TOPICS, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ REQUEST_MS = 10_000
 DELIVERY_MS = 20_000
 RECONNECT_MS = 1000
 COMMIT_MS = 10_000
+FIRST_WAIT_SECONDS = 1.0
 SILENCE_SECONDS = 30.0
 MAX_POLL_MS = 300_000
 CHECK_MS = 2000
@@ -74,6 +76,11 @@ def unreachable(settings: Settings, error: KafkaError) -> UserError:
         f"no Kafka broker answers at {settings.kafka} ({type(error).__name__}): start one "
         "(`python -m stack up`) or set EMOSTREAM_KAFKA"
     )
+
+
+def missing(topic: str) -> UserError:
+    """Says in one line that there is no such topic, and the mend."""
+    return UserError(f"there is no topic {topic}: run `python -m stream topics`")
 
 
 def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> list[str]:
@@ -126,6 +133,7 @@ class KafkaSource(_Connection):
         self._max_records = settings.batch_records
         self._linger = linger
         self.progress = Progress(topic.name)
+        self._backoff = Backoff(FIRST_WAIT_SECONDS)
         try:
             self._consumer = KafkaConsumer(
                 topic.name,
@@ -201,7 +209,8 @@ class KafkaSource(_Connection):
             self.rewind(batch)
             return
         except KafkaError as error:
-            raise pressure(error) from error
+            raise pressure(error, self._backoff) from error
+        self._backoff.reset()
         self.progress.committed({one.partition: to.offset for one, to in offsets.items()})
 
     def _read_to(
@@ -238,6 +247,7 @@ class KafkaWriter(_Connection):
     """Writes records to topics and knows when they are durable (acks from all replicas)."""
 
     def __init__(self, settings: Settings) -> None:
+        self._backoff = Backoff(FIRST_WAIT_SECONDS)
         try:
             self._producer = KafkaProducer(
                 acks="all",
@@ -288,7 +298,7 @@ class KafkaWriter(_Connection):
             except TOO_LARGE:
                 refused.append((position, too_large(record)))
             except KafkaError as error:
-                raise pressure(error) from error
+                raise pressure(error, self._backoff, topic) from error
         reached("kafka.sent")
         end = time.monotonic() + (DELIVERY_MS + REQUEST_MS) / 1000
         for position, future in pending:
@@ -298,7 +308,8 @@ class KafkaWriter(_Connection):
             except TOO_LARGE:
                 refused.append((position, too_large(records[position])))
             except KafkaError as error:
-                raise pressure(error) from error
+                raise pressure(error, self._backoff, topic) from error
+        self._backoff.reset()
         reached("kafka.flushed")
         return refused
 
@@ -309,7 +320,7 @@ class KafkaWriter(_Connection):
 
 
 class BrokerCheck(_Connection):
-    """Asks whether a broker answers, over one connection of its own.
+    """Asks whether a broker answers and takes dead letters, over one connection of its own.
 
     One for all questions: a client that does not come to connect never gives its sockets back.
     """
@@ -325,12 +336,15 @@ class BrokerCheck(_Connection):
         """Asks.
 
         Raises:
-            UserError: no broker answers; said after seconds, where one takes our connection.
+            UserError: no broker answers; said after seconds, where one takes our connection. Or
+                the topic of dead letters is gone: no station gets past a bad record without it.
         """
         try:
-            self._admin.list_topics()
+            topics = self._admin.list_topics()
         except KafkaError as error:
             raise unreachable(self._settings, error) from None
+        if DEAD_LETTER.name not in topics:
+            raise missing(DEAD_LETTER.name)
 
     def close(self) -> None:
         """Closes the connection."""
@@ -344,6 +358,7 @@ def read_to_end(
 
     Raises:
         Backpressure: nothing has come for half a minute, before the end was reached.
+        UserError: no broker answers, or the topic is not there.
     """
     try:
         consumer = KafkaConsumer(
@@ -352,7 +367,9 @@ def read_to_end(
     except KafkaError as error:
         raise unreachable(settings, error) from None
     try:
-        numbers = consumer.partitions_for_topic(topic.name) or set()
+        numbers = consumer.partitions_for_topic(topic.name)
+        if not numbers:
+            raise missing(topic.name)
         partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
@@ -361,12 +378,12 @@ def read_to_end(
             dict.fromkeys(partitions, begin)
         ).items():
             consumer.seek(partition, found.offset if found else ends[partition])
-        deadline = time.monotonic() + SILENCE_SECONDS
+        silent = 0.0  # seconds that we have listened: the time of whoever takes the records is not
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            began = time.monotonic()
             polled = consumer.poll(POLL_MS)
-            if polled:
-                deadline = time.monotonic() + SILENCE_SECONDS
-            elif time.monotonic() > deadline:
+            silent = 0.0 if polled else silent + time.monotonic() - began
+            if silent > SILENCE_SECONDS:
                 raise Backpressure(f"Kafka gives nothing of {topic.name} any more")
             for records in polled.values():
                 for record in records:
@@ -378,17 +395,18 @@ def read_to_end(
 
 def too_large(record: Outgoing) -> str:
     """Says why no broker takes this record."""
-    return f"{len(record.value)} bytes are more than Kafka takes in one record"
+    return f"{len(record.value or b'')} bytes are more than Kafka takes in one record"
 
 
-def pressure(error: BaseException) -> Backpressure:
+def pressure(error: BaseException, backoff: Backoff, topic: Topic | None = None) -> Backpressure:
     """Reads a failed write or commit as the broker's trouble, for now.
 
     Raises:
         BaseException: the error itself, where repeating cannot help.
     """
     if isinstance(error, KafkaError) and getattr(error, "retriable", False):
-        return Backpressure(f"Kafka: {type(error).__name__}", retry_after=1.0)
+        where = f" at topic {topic.name}" if topic else ""
+        return Backpressure(f"Kafka: {type(error).__name__}{where}", backoff.next())
     raise error
 
 

@@ -33,7 +33,7 @@ def entry(main: Callable[[], int]) -> None:
     try:
         code = main()
     except UserError as error:
-        logs.say_error(str(error))
+        logs.say_error(str(error), error)
         code = 2
     except BrokenPipeError:  # the reader of our output has gone: nothing is left to say
         sys.stderr.close()

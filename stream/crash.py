@@ -24,6 +24,7 @@ POINTS: dict[str, str] = {
     f"{loop}.{step}": meaning for loop in LOOPS for step, meaning in _LOOP.items()
 } | {
     "indexer.remembered": "deletions are on record, their posts are still in the index",
+    "indexer.author-remembered": "authors are on record, their posts are still in the index",
     "indexer.erased": "the deleted posts are erased, no post of the batch is written",
     "indexer.ready": "a new month is made, no post is in it",
     "bulk.part": "one bulk request of a batch is answered",

@@ -41,12 +41,17 @@ class DeadLetter(Record):
     stage: Stage
     reason: Annotated[str, Field(max_length=2000, description="what is wrong; never the text")]
     source: Source
-    original: Base64Bytes = Field(description="the record's bytes as they came, in base64")
+    original: Base64Bytes | None = Field(
+        None, description="the record's bytes as they came, in base64; null where it had no value"
+    )
     original_size: int = Field(description="bytes; more than kept where the original was cut")
     original_key: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     crawl: Name | None = Field(None, description="the crawl that collected it, where known")
     failed_at: Time
+    replay_of: Name | None = Field(
+        None, description="the place it had at first, of a record that says it was put back"
+    )
     replays: int = Field(0, ge=0, description="how often it had been put back when it failed")
     replayed_at: Time | None = Field(None, description="when it was put back, if it was since")
 
@@ -56,19 +61,24 @@ class DeadLetter(Record):
 
         Of what is no line the place names no letter: all payloads of a platform may have the same.
         """
-        key = f"{self.station}:{self.crawl or ''}:{self.source.place}"
+        key = self.key_at(self.source.place)
         if self.source.topic is not None or self.source.line is not None:
             return key
-        return f"{key}:{hashlib.blake2b(self.original, digest_size=8).hexdigest()}"
+        return f"{key}:{hashlib.blake2b(self.original or b'', digest_size=8).hexdigest()}"
+
+    def key_at(self, place: str) -> str:
+        """Names the letter of the same station and crawl about the record at another place."""
+        return f"{self.station}:{self.crawl or ''}:{place}"
 
     @property
     def whole(self) -> bool:
         """Whether the original is all here."""
-        return len(self.original) == self.original_size
+        return len(self.original or b"") == self.original_size
 
     def stub(self) -> "DeadLetter":
         """Gives the letter without the original: its place is what refers to it."""
-        return self.model_copy(update={"original": b"", "headers": {}})
+        original = None if self.original is None else b""
+        return self.model_copy(update={"original": original, "headers": {}})
 
 
 def dead_letter(
@@ -76,11 +86,12 @@ def dead_letter(
     stage: Stage,
     reason: str,
     source: Source,
-    original: bytes,
+    original: bytes | None,
     *,
     original_key: str | None = None,
     headers: dict[str, str] | None = None,
     crawl: str | None = None,
+    replay_of: str | None = None,
     replays: int = 0,
 ) -> DeadLetter:
     """Keeps `original` (the first 500 kB of it) with the reason it could not be used.
@@ -92,11 +103,12 @@ def dead_letter(
         stage=stage,
         reason=" ".join(reason.split())[:2000],
         source=source,
-        original=base64.b64encode(original[:MAX_ORIGINAL]),
-        original_size=len(original),
+        original=None if original is None else base64.b64encode(original[:MAX_ORIGINAL]),
+        original_size=len(original or b""),
         original_key=original_key,
         headers=headers or {},
         crawl=crawl,
         failed_at=datetime.now(UTC),
+        replay_of=replay_of,
         replays=replays,
     )

@@ -1,6 +1,5 @@
 """The connection to Elasticsearch, and what a request that failed means."""
 
-import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,40 +16,17 @@ from elasticsearch import (
 from elasticsearch import ConnectionError as NoConnection
 from elasticsearch.serializer import OrjsonSerializer
 
+from stream.backoff import Backoff
 from stream.errors import Backpressure, UserError
 from stream.settings import Settings
 
 REQUEST_SECONDS = 30.0
-LONGEST_WAIT = 5.0
-"""Seconds: a node that is back is written to again soon."""
 
 RETRIABLE = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses of a whole request that say: not now."""
 
 USERINFO = re.compile(r"(^|://)(?:(?!://).)*@")
 """What stands before the host in a URL, whatever signs a password in it has."""
-
-
-class Backoff:
-    """Waits that double, up to five seconds.
-
-    Each is drawn between nothing and that bound ("full jitter"), so that many workers do not
-    return to a struggling node in step.
-    """
-
-    def __init__(self, first: float) -> None:
-        self._first = first
-        self._refusals = 0
-
-    def next(self) -> float:
-        """Gives the seconds to wait after one more refusal."""
-        ceiling = min(LONGEST_WAIT, self._first * 2.0 ** min(self._refusals, 16))
-        self._refusals += 1
-        return random.uniform(0, ceiling)
-
-    def reset(self) -> None:
-        """Begins anew, after a success."""
-        self._refusals = 0
 
 
 def shown(address: str) -> str:
@@ -135,6 +111,9 @@ def _sentence(error: Exception, address: str) -> str:
             f"no Elasticsearch answers at {address} ({type(error).__name__}): start one "
             "(`python -m stack up`) or set EMOSTREAM_ELASTICSEARCH"
         )
+    if isinstance(error, ApiError) and error.message == "index_closed_exception":
+        index = error.body["error"]["root_cause"][0]["index"]
+        return f"the index {index} at {address} is closed: open it (`POST /{index}/_open`)"
     status = error.status_code if isinstance(error, ApiError) else 0
     if status == 401:
         return (

@@ -1,5 +1,6 @@
 """Whether a station still works: each loop touches a file at every turn, a check reads the ages.
 
+A batch that takes long is no turn, so whoever moves it touches the file too, as long as it gets on.
 Files, because the check is another process, and because nothing need listen on a port. A loop that
 waits for a server still turns, and so is alive; one that hangs does not.
 """
@@ -10,8 +11,9 @@ from pathlib import Path
 from stream.errors import UserError
 
 STALE_SECONDS = 300.0
-"""No batch that gets on takes so long; Kafka too gives up on a consumer that has not polled for as
-long (`max.poll.interval.ms`). A batch that hangs still polls, and is noticed by this alone."""
+"""A batch that gets on says so whenever a part of it is taken, and no part takes so long; Kafka too
+gives up on a consumer that has not polled for as long (`max.poll.interval.ms`). A batch that hangs
+still polls, and is noticed by this alone."""
 
 
 class Heartbeat:

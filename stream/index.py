@@ -59,12 +59,13 @@ def scan(
     index: str,
     query: Query,
     *,
-    source: bool = True,
+    source: bool | Mapping[str, Any] = True,
     fields: Sequence[str] = (),
 ) -> Iterator[Mapping[str, Any]]:
     """Gives every document that a search finds now, each once; none where there is no index.
 
-    A document has `_id`, `_index`, `_version` and, where asked for, `_source` and `fields`.
+    A document has `_id`, `_index`, `_version` and, where asked for, `_source` (or what a filter of
+    Elasticsearch leaves of it) and `fields`.
     """
     try:
         opened = client.open_point_in_time(index=index, keep_alive="2m")

@@ -33,8 +33,7 @@ class Limit:
     """Stops a station at a run of failures, or where too many of the last thousand records fail.
 
     Checked before the letters of a batch are written, so that nothing of the batch that breaks the
-    limit is committed: whoever starts the station again begins with it. Records that a replay has
-    put back do not count, good or bad.
+    limit is committed: whoever starts the station again begins with it.
     """
 
     def __init__(self, station: str, run: int, ratio: float) -> None:
@@ -55,11 +54,8 @@ class Limit:
             TooManyDeadLetters: with the commonest reasons, and what to do.
         """
         failed = {_place(one.received) for one in rejected}
-        in_a_row, records, bad = self._seen.in_a_row, 0, 0
+        in_a_row, bad = self._seen.in_a_row, 0
         for one in batch:
-            if one.origin[1]:
-                continue
-            records += 1
             if _place(one) not in failed:
                 in_a_row = 0
                 continue
@@ -67,7 +63,7 @@ class Limit:
             in_a_row += 1
             if self._run and in_a_row >= self._run:
                 raise self._too_many(f"{in_a_row} records in a row", rejected, "RUN=0")
-        batches = _last((*self._seen.batches, (records, bad)))
+        batches = _last((*self._seen.batches, (len(batch), bad)))
         among, failures = sum(one for one, _ in batches), sum(one for _, one in batches)
         if among >= WINDOW and failures > self._ratio * among:
             raise self._too_many(f"{failures} of {among} records", rejected, "RATIO=1")

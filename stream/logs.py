@@ -39,12 +39,15 @@ def say(sentence: str) -> None:
         logging.getLogger(__name__).info("%s", sentence)
 
 
-def say_error(sentence: str) -> None:
-    """Says on standard error what a person can mend."""
+def say_error(sentence: str, error: BaseException | None = None) -> None:
+    """Says on standard error what a person can mend; `error` is what stops the program for it."""
     if _form == "text":
         sys.stderr.write(f"error: {sentence}\n")
-    else:
+    elif error is None:
         logging.getLogger(__name__).error("%s", sentence)
+    else:
+        kind = {"error.type": type(error).__name__, "error.message": sentence}
+        logging.getLogger(__name__).critical("%s", sentence, extra=kind)
 
 
 def say_fault(error: BaseException) -> None:

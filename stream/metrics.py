@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from stream.health import Heartbeat
+
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 10.0
@@ -135,6 +137,8 @@ class Counters:
     steps: Mapping[str, Step] = field(default_factory=lambda: {name: Step() for name in STEPS})
     batch_records: Histogram = field(default_factory=lambda: Histogram(RECORDS))
     progress: Progress = field(default_factory=Progress)
+    heartbeat: Heartbeat | None = None
+    """Beats with every turn, for those who cannot ask."""
     _turned_at: float = field(default=0.0, init=False)
     _reported_at: float = field(default=0.0, init=False)
     _reported_received: int = field(default=0, init=False)
@@ -143,18 +147,22 @@ class Counters:
         self._reported_at = self._turned_at = self.clock()
 
     def turn(self) -> None:
-        """Notes that the loop turns."""
+        """Notes that the loop turns, or that its batch gets on."""
         self._turned_at = self.clock()
+        if self.heartbeat is not None:
+            self.heartbeat.beat()
 
     @property
     def turn_age(self) -> float:
-        """Seconds since the loop last turned."""
+        """Seconds since the loop last turned, or its batch got on."""
         return self.clock() - self._turned_at
 
-    def moved(self, records: int) -> None:
-        """Counts a batch that is committed."""
+    def moved(self, records: int, rejected: Mapping[str, int]) -> None:
+        """Counts a batch that is committed: its records, and by stage those that were rejected."""
         self.batches += 1
         self.received += records
+        self.sent += records - sum(rejected.values())
+        self.discarded.update(rejected)
         self.batch_records.observe(records)
 
     def samples(self) -> Iterator[Sample]:

@@ -1,13 +1,15 @@
-"""Where a topic begins and ends, how far a station has come on it, and single records by place."""
+"""Where a topic begins and ends, how far a station is and how it is set back, records by place."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
 
-from stream.broker import connection, received, unreachable
+from stream.broker import LOST_PARTITIONS, connection, missing, received, unreachable
 from stream.errors import UserError
 from stream.records import Received
 from stream.settings import Settings
@@ -65,6 +67,36 @@ def reach(settings: Settings, topic: Topic, group: str) -> dict[int, Reach]:
         }
 
 
+def rewind(settings: Settings, topic: Topic, group: str, since: datetime | None = None) -> int:
+    """Makes a group read its topic again, from the beginning or from a time on; never skips.
+
+    Gives how many records it will read again.
+
+    Raises:
+        UserError: the group has members, no broker answers, or the topic is not there.
+    """
+    with _consumer(settings, group) as consumer:
+        partitions = _partitions(consumer, topic)
+        begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        to = begins
+        if since is not None:
+            times = dict.fromkeys(partitions, int(since.timestamp() * 1000))
+            found = consumer.offsets_for_times(times)
+            to = {one: at.offset if (at := found[one]) else ends[one] for one in partitions}
+        committed = {one: consumer.committed(one) for one in partitions}
+        done = {one: begins[one] if (at := committed[one]) is None else min(at, ends[one])
+                for one in partitions}  # fmt: skip
+        back = {one: min(to[one], done[one]) for one in partitions}
+        try:
+            consumer.commit({one: OffsetAndMetadata(back[one], "", -1) for one in partitions})
+        except LOST_PARTITIONS:
+            raise UserError(
+                f"the group {group} has members: stop every {group}, and ask again (one that was "
+                "killed counts until EMOSTREAM_SESSION_SECONDS are over)"
+            ) from None
+        return sum(done[one] - back[one] for one in partitions)
+
+
 def complete_from(settings: Settings, topic: Topic) -> int:
     """Gives when the oldest record was written that every partition still holds.
 
@@ -106,7 +138,7 @@ def _at(consumer: KafkaConsumer, partition: TopicPartition, offset: int) -> Rece
 def _partitions(consumer: KafkaConsumer, topic: Topic) -> list[TopicPartition]:
     numbers = consumer.partitions_for_topic(topic.name)
     if not numbers:
-        raise UserError(f"there is no topic {topic.name}: run `python -m stream topics`")
+        raise missing(topic.name)
     partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
     consumer.assign(partitions)
     return partitions

@@ -16,7 +16,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 CRAWL_HEADER = "crawl"
 REPLAY_HEADER = "replay-of"
-"""On a dead letter's original that was put back: the place it had at first, and how often."""
+"""On a dead letter's original that was put back: the place it had at first, and how often. Anybody
+may write it, so only who has the letter of that place believes it (`stream/workbench/letters.py`).
+"""
 
 MAX_KEY, MAX_NAME, MAX_HEADERS = 1024, 512, 20
 """Characters of a key and of a header, and headers, that a dead letter keeps: it must fit its
@@ -47,12 +49,12 @@ class Received:
         return f"{self.topic}-{self.partition}-{self.offset}"
 
     @property
-    def origin(self) -> tuple[str, int]:
-        """The place where the record was at first, and how often it has been put back since."""
+    def replay_of(self) -> tuple[str | None, int]:
+        """The place where it says it was at first, and how often it was put back since."""
         header = dict(self.headers).get(REPLAY_HEADER, b"").decode(errors="replace")
         found = re.fullmatch(re.escape(self.topic) + r"-\d{1,9}-\d{1,18} \d{1,9}", header)
         if found is None:
-            return self.place, 0
+            return None, 0
         place, replays = header.split(" ")
         return place, int(replays)
 
@@ -76,15 +78,14 @@ class Rejected:
     def letter(self, station: str) -> DeadLetter:
         """Makes the dead letter that keeps the original bytes, key and headers."""
         received = self.received
-        place, replays = received.origin
-        topic, partition, offset = place.rsplit("-", 2)
+        first, replays = received.replay_of
         return dead_letter(
             station,
             self.stage,
             self.reason,
-            # Where it was at first: the letter of a record that fails again replaces the former.
-            Source(topic=topic, partition=int(partition), offset=int(offset)),
-            received.value or b"",
+            # Its own place, whatever it says of itself: no record can replace another's letter.
+            Source(topic=received.topic, partition=received.partition, offset=received.offset),
+            received.value,
             original_key=_text(received.key, MAX_KEY),
             headers={
                 name[:MAX_NAME]: _text(value, MAX_NAME) or ""
@@ -92,6 +93,7 @@ class Rejected:
                 if name != REPLAY_HEADER
             },
             crawl=received.crawl,
+            replay_of=first,
             replays=replays,
         )
 
@@ -101,7 +103,7 @@ class Outgoing:
     """One record on its way to a topic."""
 
     key: str | bytes | None
-    value: bytes
+    value: bytes | None
     crawl: str | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
 

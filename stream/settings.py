@@ -6,6 +6,7 @@ Every secret has a twin, `..._FILE`, that names the file which holds it: the two
 """
 
 import os
+import re
 import stat
 import tomllib
 from functools import cache
@@ -32,6 +33,7 @@ FILE = "emostream.toml"
 FILE_TWIN = "_file"
 SECRET = SecretStr | None
 LAST_PORT = 65_535
+_IN_A_HEADER = re.compile("[!-~]+")
 MOUNTED_SECRETS = Path("/run/secrets")
 
 STACK_ONLY = frozenset(
@@ -272,6 +274,16 @@ class Settings(BaseSettings):
             if not parts.hostname or origin.strip() != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError("must be https://host, several with commas between, or *")
         return origins
+
+    @field_validator("x_bearer_token", "mastodon_token", "elasticsearch_api_key")
+    @classmethod
+    def _fits_a_header(cls, secret: SECRET) -> SECRET:
+        if secret is not None and not _IN_A_HEADER.fullmatch(secret.get_secret_value()):
+            raise ValueError(
+                "must be of ASCII letters, digits and signs, without spaces and line feeds: was it "
+                "copied whole, and from where dashes stay dashes?"
+            )
+        return secret
 
     @field_validator("mastodon", "youtube_api", "x_api")
     @classmethod

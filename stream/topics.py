@@ -34,3 +34,6 @@ DEAD_LETTER = Topic(
 )
 
 TOPICS = (COLLECTED, CLASSIFIED, DEAD_LETTER)
+
+STATIONS = {"classifier": COLLECTED, "indexer": CLASSIFIED}
+"""The topic before each station; the station's consumer group has its name."""

@@ -3,18 +3,28 @@
 import gc
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from stream.crash import reached
 from stream.errors import Backpressure
 from stream.health import Heartbeat
 from stream.limit import Limit
 from stream.metrics import Counters
-from stream.records import DeadLetters, Received, RecordSource, Sink, Transform, decoded
+from stream.records import (
+    DeadLetters,
+    Received,
+    RecordSource,
+    Rejected,
+    Sink,
+    Transform,
+    decoded,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,95 +61,88 @@ def run(
     """
     counters = counters or Counters(station)
     counters.progress = source.progress
+    counters.heartbeat = Heartbeat(health_dir, station)
     limit = limit or Limit(station, run=0, ratio=1.0)
-    heartbeat = Heartbeat(health_dir, station)
+    loop = _Loop(station, source, decode, transform, sink, dead_letters, stop, counters, limit)
     with ThreadPoolExecutor(1, thread_name_prefix=station) as hands:
         while not stop.is_set():
-            heartbeat.beat()
             counters.turn()
-            with counters.steps["poll"]:
-                batch = source.poll()
-            if not batch:
-                counters.report_if_due()
-                continue
-            reached(f"{station}.polled")
-            try:
-                _keeping_our_place(
-                    source,
-                    hands.submit(
-                        _move,
-                        station,
-                        batch,
-                        decode,
-                        transform,
-                        sink,
-                        dead_letters,
-                        counters,
-                        limit,
-                    ),
-                )
-                with counters.steps["commit"]:
-                    source.commit(batch)
-                reached(f"{station}.committed")
-            except Backpressure as pressure:
-                # Its words alone: whoever keeps the log record would keep the whole batch.
-                logger.warning("%s; trying again in %.1f s", str(pressure), pressure.retry_after)
-                counters.pressed += 1
-                source.rewind(batch)
-                # Of each refusal before, exception and frames hold one another, and their batch.
-                gc.collect()
-                _rest(source, pressure.retry_after, stop)
-            else:
-                limit.passed()
-                counters.moved(len(batch))
-                counters.report_if_due()
+            loop.turn(hands)
+            counters.report_if_due()
     return counters
 
 
-def _keeping_our_place(source: RecordSource, work: "Future[None]") -> None:
-    while not wait([work], KEEP_SECONDS).done:
-        source.keep()
-    work.result()
+@dataclass(frozen=True)
+class _Loop(Generic[In, Out]):
+    """The two ends of a station, and what it does between them, batch by batch."""
 
+    station: str
+    source: RecordSource
+    decode: Callable[[bytes | None], In]
+    transform: Transform[In, Out]
+    sink: Sink[Out]
+    dead_letters: DeadLetters
+    stop: Event
+    counters: Counters
+    limit: Limit
 
-def _rest(source: RecordSource, seconds: float, stop: Event) -> None:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0 and not stop.wait(min(left, KEEP_SECONDS)):
-        source.keep()
+    def turn(self, hands: ThreadPoolExecutor) -> None:
+        """Moves the next batch, if there is one; after backpressure it is the next one again."""
+        station, step = self.station, self.counters.steps
+        with step["poll"]:
+            batch = self.source.poll()
+        if not batch:
+            return
+        reached(f"{station}.polled")
+        try:
+            rejected = self._keeping_our_place(hands.submit(self._move, batch))
+            with step["commit"]:
+                self.source.commit(batch)
+            reached(f"{station}.committed")
+        except Backpressure as pressure:
+            # Its words alone: whoever keeps the log record would keep the whole batch.
+            logger.warning("%s; trying again in %.1f s", str(pressure), pressure.retry_after)
+            self.counters.pressed += 1
+            self.source.rewind(batch)
+            # Of each refusal before, exception and frames hold one another, and their batch.
+            gc.collect()
+            self._rest(pressure.retry_after)
+        else:
+            self.limit.passed()
+            self.counters.moved(len(batch), Counter(one.stage for one in rejected))
 
+    def _move(self, batch: Sequence[Received]) -> list[Rejected]:
+        station, step = self.station, self.counters.steps
+        with step["decode"]:
+            accepted, rejected = decoded(batch, self.decode)
+        reached(f"{station}.decoded")
+        with step["transform"]:
+            outgoing = self.transform(accepted)
+        reached(f"{station}.transformed")
+        with step["write"]:
+            rejected.extend(self.sink.write(outgoing))
+        reached(f"{station}.written")
+        self.limit.check(batch, rejected)
+        with step["letters"]:
+            self.dead_letters.write([one.letter(station) for one in rejected])
+        reached(f"{station}.buried")
+        for one in rejected:
+            logger.warning(
+                "dead letter from %s[%d]@%d, %s: %s",
+                one.received.topic,
+                one.received.partition,
+                one.received.offset,
+                one.stage,
+                one.reason,
+            )
+        return rejected
 
-def _move(
-    station: str,
-    batch: Sequence[Received],
-    decode: Callable[[bytes | None], In],
-    transform: Transform[In, Out],
-    sink: Sink[Out],
-    dead_letters: DeadLetters,
-    counters: Counters,
-    limit: Limit,
-) -> None:
-    step = counters.steps
-    with step["decode"]:
-        accepted, rejected = decoded(batch, decode)
-    reached(f"{station}.decoded")
-    with step["transform"]:
-        outgoing = transform(accepted)
-    reached(f"{station}.transformed")
-    with step["write"]:
-        rejected.extend(sink.write(outgoing))
-    reached(f"{station}.written")
-    limit.check(batch, rejected)
-    with step["letters"]:
-        dead_letters.write([one.letter(station) for one in rejected])
-    reached(f"{station}.buried")
-    for one in rejected:
-        counters.discarded[one.stage] += 1
-        logger.warning(
-            "dead letter from %s[%d]@%d, %s: %s",
-            one.received.topic,
-            one.received.partition,
-            one.received.offset,
-            one.stage,
-            one.reason,
-        )
-    counters.sent += len(batch) - len(rejected)
+    def _keeping_our_place(self, work: "Future[list[Rejected]]") -> list[Rejected]:
+        while not wait([work], KEEP_SECONDS).done:
+            self.source.keep()
+        return work.result()
+
+    def _rest(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.stop.wait(min(left, KEEP_SECONDS)):
+            self.source.keep()

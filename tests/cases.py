@@ -48,7 +48,7 @@ CASES = {
     3: Case(
         "the node is away, restarts or freezes",
         "Kafka Connect; vector#10398",
-        "partitions pause while polling goes on; within 15 s of its return all is there, once",
+        "the batch waits, polling goes on; within 15 s of its return all is there, once",
     ),
     4: Case(
         "the answer is lost although the request was applied",

@@ -16,14 +16,14 @@ from kafka.structs import OffsetAndMetadata
 
 from indexer.sink import ElasticsearchSink, limits
 from stream import offsets, worker
-from stream.audit.account import STATIONS, Account, audit
+from stream.audit.account import Account, audit
 from stream.broker import KafkaSource, KafkaWriter, connection, create_topics
 from stream.codec import decode_classified, decode_collected, encode
 from stream.posts import Classified, ClassifiedPost, Collected, Origin, Post
 from stream.records import Item, Outgoing
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters, KafkaSink
-from stream.topics import CLASSIFIED, COLLECTED, Topic
+from stream.topics import CLASSIFIED, COLLECTED, STATIONS, Topic
 from tests.indexer.records import NOON, classification
 
 PATIENCE = 60.0

@@ -7,6 +7,7 @@ further back than it keeps (36 hours by default), and says nothing when it start
 
 import argparse
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,15 +18,19 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.sync.client import ClientConnection, connect
 
 from ingest import bluesky, filters
-from ingest.backoff import Backoff, Stopped, TooLate, answered, pauses, retry_after
+from ingest.bluesky import TimeUs
 from ingest.context import Context
 from ingest.filters import Filter
-from ingest.payloads import parse
+from ingest.payloads import Payload, parse
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Allowance, Arrival, Cursor, Gap, Pause, Told
+from ingest.waiting import Stopped, TooLate, answered, pauses, retry_after
+from stream.backoff import Backoff
 from stream.errors import InvalidRecord, UserError
 from stream.posts import Post
 from stream.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 NAME = "bluesky"
 HELP = "every public post of Bluesky, live; no key needed"
@@ -57,6 +62,13 @@ class Patience:
     """Without an event, after which the connection counts as stalled."""
 
 
+class _Place(Payload):
+    """Where to read on."""
+
+    time_us: TimeUs
+    server: str
+
+
 class Bluesky:
     """The posts of one Jetstream server at a time; another takes over when it fails."""
 
@@ -74,10 +86,17 @@ class Bluesky:
         self._backoff = backoff or Backoff(first=1.0, longest=60.0)
         self._patience = patience or Patience()
         self._turn = 0
+        self._told_of_future = False
 
     def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
         """Gives each event from the cursor on, for ever."""
         stop = self._context.stop
+        if cursor is not None:
+            place = self._context.kept(_Place, cursor)
+            if self._context.in_future(_moment(place.time_us)):
+                # A server would begin with now, and say nothing.
+                yield Gap("the place that was kept is in the future", None, self._context.now())
+                cursor = None
         while not stop.is_set():
             server = self._servers[self._turn % len(self._servers)]
             start = _start(cursor, server)
@@ -167,7 +186,8 @@ class Bluesky:
         seen = None
         try:
             payload = parse(data)
-            seen = bluesky.event(payload).time_us
+            event = bluesky.event(payload)
+            seen = None if self._is_future(event) else event.time_us
             outcomes = self._chosen(bluesky.outcomes(payload, sighting))
         except InvalidRecord as error:
             outcomes = [Refusal(str(error))]
@@ -180,6 +200,19 @@ class Bluesky:
             at=_moment(seen) if seen else None,
         )
         return arrival, seen
+
+    def _is_future(self, event: bluesky.Event) -> bool:
+        """Whether the place must not move there; says so once: our own clock may be wrong."""
+        future = self._context.in_future(event.time)
+        if future and not self._told_of_future:
+            self._told_of_future = True
+            ahead = (event.time - self._context.now()) / timedelta(minutes=1)
+            logger.warning(
+                "an event is %.0f min ahead of this machine's clock: where to read on stays behind "
+                "it; if the clock is wrong, set it",
+                ahead,
+            )
+        return future
 
     def _chosen(self, outcomes: Iterator[Outcome]) -> list[Outcome]:
         """Leaves out the posts that are not wanted.

@@ -8,21 +8,24 @@ import argparse
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ingest import filters, mastodon
-from ingest.backoff import Backoff, Stopped, TooLate, answered, pauses, pauses_until
+from ingest.ahead import Ahead, Ended
 from ingest.context import Context
 from ingest.filters import Filter
 from ingest.live import mastodon_ids as ids
-from ingest.live.mastodon_api import PAGE, Busy, Instance, Patience
-from ingest.live.mastodon_stream import EventStream
-from ingest.payloads import parse
+from ingest.live.mastodon_api import PAGE, Busy, Instance, Patience, TokenRefused
+from ingest.live.mastodon_stream import LARGEST, WAITING_EVENTS, ServerEvent, events
+from ingest.payloads import Payload, parse
 from ingest.sightings import Refusal
 from ingest.sources import Allowance, Arrival, Cursor, Gap, Pause, Told
+from ingest.waiting import Stopped, TooLate, answered, pauses, pauses_until
+from stream.backoff import Backoff
 from stream.errors import InvalidRecord, UserError
 from stream.posts import Post
 from stream.settings import Settings
@@ -42,6 +45,13 @@ MOST_OFTEN = 1.0
 
 Answer = TypeVar("Answer")
 Given = Iterator[Arrival | Gap | Pause]
+
+
+class _Place(Payload):
+    """Where to read on."""
+
+    instance: mastodon.Instance
+    id: mastodon.Id
 
 
 class Mastodon:
@@ -73,11 +83,16 @@ class Mastodon:
 
     def read(self, cursor: Cursor | None) -> Given:
         """Gives what the instance shows from the cursor on, for ever."""
-        if cursor is not None and cursor["instance"] != self._instance.name:
-            raise UserError(
-                f"this crawl read {cursor['instance']} until now: give the one of "
-                f"{self._instance.name} a name of its own with --name"
-            )
+        if cursor is not None:
+            place = self._context.kept(_Place, cursor)
+            if place.instance != self._instance.name:
+                raise UserError(
+                    f"this crawl read {place.instance} until now: give the one of "
+                    f"{self._instance.name} a name of its own with --name"
+                )
+            if self._is_future(place.id):
+                yield Gap("the place that was kept is in the future", None, self._context.now())
+                cursor = None
         self._cursor = cursor
         stop = self._context.stop
         while not stop.is_set():
@@ -88,6 +103,8 @@ class Mastodon:
                 return
             except Busy as busy:
                 wait, reason = busy.retry_after, f"{self._instance.name}: {busy}; asking again"
+            except Ended as ended:
+                reason = f"{self._instance.name}: {ended}; asking again"
             if not stop.is_set():
                 yield from pauses(self._backoff.next(wait), stop, reason)
 
@@ -129,7 +146,7 @@ class Mastodon:
             yield from self._filled(OVERLAP)
         if self._context.stop.is_set():
             return
-        with (yield from self._asked(self._open)) as stream:
+        with closing((yield from self._asked(self._open))) as stream:
             yield from self._filled(last=True)
             while not self._context.stop.is_set():
                 event = stream.next(self._patience.tick)
@@ -148,7 +165,9 @@ class Mastodon:
         page = yield from self._asked(partial(self._timeline, limit=limit))
         found = sorted((one for status in page if (one := ids.id_of(status))), key=ids.order)
         if found or not page:  # an empty timeline is read from its first status on
-            self._cursor = {"instance": self._instance.name, "id": found[0] if found else "0"}
+            first = found[0] if found else "0"
+            first = ids.at(self._context.now()) if self._is_future(first) else first
+            self._cursor = {"instance": self._instance.name, "id": first}
             yield Arrival(b"", cursor=self._cursor)
             yield Pause()
         return page
@@ -181,7 +200,8 @@ class Mastodon:
                 return
             page = yield from self._asked(partial(self._timeline, min_id=since, limit=PAGE))
             found = sorted((i for one in page if (i := ids.id_of(one)) is not None), key=ids.order)
-            reached = next((one for one in found if ids.order(one) >= ids.order(asked)), None)
+            present = (one for one in found if not self._is_future(one))
+            reached = next((one for one in present if ids.order(one) >= ids.order(asked)), None)
             if not known and reached is not None:
                 known = True
                 yield from self._gap(asked, reached)
@@ -232,14 +252,17 @@ class Mastodon:
             raise Busy("the timeline is no list")
         return page
 
-    def _open(self) -> EventStream:
+    def _open(self) -> Ahead[ServerEvent]:
         kind = "hashtag" if self._tag else "public"
         path = f"/api/v1/streaming/{kind}" + ("/local" if self._local else "")
-        return EventStream(self._instance.listen(path, **({"tag": self._tag} if self._tag else {})))
+        answer = self._instance.listen(path, **({"tag": self._tag} if self._tag else {}))
+        return Ahead(answer, events, waiting=WAITING_EVENTS, longest=LARGEST)
 
     def _tried(self, told: Told, ask: Callable[[], object], said: str) -> bool:
         try:
             ask()
+        except TokenRefused:
+            raise
         except UserError as refused:
             told.sentences.append(str(refused))
             return False
@@ -267,8 +290,15 @@ class Mastodon:
             at=posts[0].created_at if name == "update" and posts else None,
         )
 
+    def _is_future(self, status: str) -> bool:
+        """Whether an id's time cannot be; after it, all that comes would count as read."""
+        time = ids.time_of(status)
+        return time is not None and self._context.in_future(time)
+
     def _move(self, post: Post) -> None:
         status = post.native_id.rpartition("/")[2]
+        if self._is_future(status):
+            return
         if self._cursor is None or ids.order(status) > ids.order(self._cursor["id"]):
             self._cursor = {"instance": self._instance.name, "id": status}
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ingest.backoff import retry_after
 from ingest.payloads import moment, parse
+from ingest.waiting import retry_after
 from stream.errors import InvalidRecord, UserError
 
 HOW_TO_LOG_IN = (
@@ -73,7 +73,7 @@ class Instance:
 
         Raises:
             Busy: it does not answer now.
-            UserError: it refuses us.
+            UserError: it refuses us; `TokenRefused` where we have a token.
         """
         with self._ask(self.address + path, parameters, self._patience.answer) as answer:
             try:
@@ -141,9 +141,13 @@ class Instance:
         if status == NOT_FOUND:
             return _NotThere(f"{what}: EMOSTREAM_MASTODON names the instance")
         if self.has_token:
-            return UserError(f"{what}: does its token still count? {HOW_TO_LOG_IN}")
+            return TokenRefused(f"{what}: does its token still count? {HOW_TO_LOG_IN}")
         other = "; or read what it shows to everyone with --poll 10" if "stream" in path else ""
         return UserError(f"{what}: {HOW_TO_LOG_IN}{other}")
+
+
+class TokenRefused(UserError):
+    """The instance does not take the token there is."""
 
 
 class _NotThere(UserError):

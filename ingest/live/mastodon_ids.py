@@ -28,6 +28,11 @@ def time_of(status: str) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def at(moment: datetime) -> str:
+    """Gives the lowest id that a status of this moment can have, where ids hold a time."""
+    return str(int(moment.timestamp() * 1000) << 16)
+
+
 def earlier(status: str, by: timedelta) -> str:
     """Gives the id that a status would have had so much earlier; its own if ids hold no time."""
     if not by or time_of(status) is None:

@@ -9,22 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from ingest import options, x
-from ingest.backoff import Stopped
 from ingest.budget import LEDGER, Budget, Limits, added
 from ingest.context import Context
 from ingest.ledger import Ledger
 from ingest.live.x_api import Api
 from ingest.live.x_recheck import Recheck
-from ingest.live.x_refusals import Refused, Unreachable, Waits, told
+from ingest.live.x_refusals import UNAUTHORISED, Refused, Unreachable, Waits, told
 from ingest.live.x_rules import PRESETS, Rule, active, apply, declared, difference
 from ingest.live.x_search import RecentSearch, Span
 from ingest.live.x_stream import Stream, Wanted
 from ingest.sources import Allowance, Arrival, Cursor, Gap, LiveSource, Pause, Told
+from ingest.waiting import Stopped
 from stream.errors import UserError
 from stream.settings import Settings
 
 NAME = "x"
 HELP = "posts of X: its filtered or sampled stream, or a search (a bearer token; X bills each post)"
+
+OPTIONS = {
+    "stream": {"rules", "preset", "no_fill", "backfill_minutes"},
+    "sample": {"preset", "backfill_minutes"},
+    "search": {"query", "since", "until"},
+    "recheck": {"ids"},
+    "rules": {"rules", "preset", "apply"},
+}
+"""Of which mode an option is; the budget's are of all."""
 
 DOLLARS_A_DAY, DOLLARS_A_MONTH = 5.0, 50.0
 """The limits of who gives none."""
@@ -74,6 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def make(arguments: argparse.Namespace, settings: Settings, context: Context) -> LiveSource:
     """Makes the source; see `ingest/platforms.py`."""
+    _refuse_foreign(arguments)
     api = _api(settings, context)
     ledger = Ledger.of(context.state, NAME, api.bearer_token, LEDGER, added)
     budget = Budget(_limits(arguments, settings), ledger, context.now)
@@ -88,6 +98,7 @@ def act(arguments: argparse.Namespace, settings: Settings, context: Context) -> 
     """
     if arguments.mode != "rules":
         return None
+    _refuse_foreign(arguments)
     wanted = _rules(arguments)
     api = _api(settings, context)
     try:
@@ -139,6 +150,8 @@ class X:
             rules = "1 rule" if number == 1 else f"{number} rules"
             told_of.sentences.append(f"the filtered stream is open to it and has {rules}")
         except Refused as error:
+            if error.status == UNAUTHORISED:
+                raise _final(error) from None
             told_of.sentences.append(f"the filtered stream is not open to it ({error})")
         except Unreachable as error:
             raise _final(error) from None
@@ -177,6 +190,8 @@ def _reader(
         case "search":
             if not arguments.query:
                 raise UserError("x search: wants a query")
+            if arguments.since and arguments.until and arguments.since >= arguments.until:
+                raise UserError("x search: --until must be later than --since")
             span = Span(arguments.query, start=arguments.since, end=arguments.until)
             return RecentSearch(api, budget, context, waits, span, wait=wait)
         case "recheck":
@@ -201,9 +216,20 @@ def _reader(
     return Stream(api, budget, context, waits, wanted)
 
 
+def _refuse_foreign(arguments: argparse.Namespace) -> None:
+    """Refuses an option of another mode: who gives it expects other posts, and pays for these."""
+    every = {name for names in OPTIONS.values() for name in names}
+    for name in sorted(every - OPTIONS.get(arguments.mode, every)):
+        if getattr(arguments, name) not in (None, False):
+            option = "a query" if name == "query" else "--" + name.replace("_", "-")
+            modes = " or ".join(f"`x {mode}`" for mode, names in OPTIONS.items() if name in names)
+            raise UserError(f"x {arguments.mode}: {option} is for {modes}")
+
+
 def _rules(arguments: argparse.Namespace) -> list[Rule]:
     if (arguments.rules is None) == (arguments.preset is None):
-        raise UserError(f"x {arguments.mode}: wants --rules FILE or --preset")
+        both = ", not both" if arguments.rules else ""
+        raise UserError(f"x {arguments.mode}: wants --rules FILE or --preset{both}")
     return declared(arguments.rules or PRESETS[arguments.preset])
 
 

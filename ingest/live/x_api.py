@@ -4,7 +4,7 @@ Of tweepy we take its clients (parameters, rules, search, lookup) and its sessio
 out is here: docs/decisions/0011-tweepy.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,9 @@ import requests
 import tweepy
 import urllib3
 
-from ingest.backoff import retry_after
-from ingest.live.x_connection import STALL_SECONDS, Connection
+from ingest.ahead import Ahead
 from ingest.live.x_refusals import Refused, Unreachable, problem_in
+from ingest.waiting import retry_after
 
 TIMEOUT = (10.0, 30.0)
 """Seconds to connect, and to wait for each piece of an answer."""
@@ -36,6 +36,12 @@ FIELDS: dict[str, list[str]] = {
     "expansions": ["author_id"],
 }
 """What we ask for of every post: all that a record has a place for, and no second post with it."""
+STALL_SECONDS = 30.0
+"""X sends a newline at least every 20 seconds; after so long without one the stream is dead."""
+QUEUED_LINES = 100
+"""Lines that wait for us; beyond, we stop reading and TCP holds X back."""
+MAX_LINE = 1_000_000
+"""Bytes of one line: far more than a post with everything expanded."""
 
 
 class Api(tweepy.StreamingClient, tweepy.Client):  # type: ignore[misc] # tweepy has no types
@@ -65,8 +71,8 @@ class Api(tweepy.StreamingClient, tweepy.Client):  # type: ignore[misc] # tweepy
 
     def connect(
         self, route: str, stall_seconds: float = STALL_SECONDS, **params: Any
-    ) -> Connection:
-        """Opens a stream.
+    ) -> Ahead[bytes]:
+        """Opens a stream: its lines, without the empty ones that keep the connection.
 
         Raises:
             Refused: X answered with an error.
@@ -75,7 +81,8 @@ class Api(tweepy.StreamingClient, tweepy.Client):  # type: ignore[misc] # tweepy
         known = ("backfill_minutes", "expansions", "tweet.fields", "user.fields")
         asked = self._process_params(params, known)
         timeout = (TIMEOUT[0], stall_seconds)
-        return Connection(self._ask("GET", route, asked, None, timeout, stream=True))
+        answer = self._ask("GET", route, asked, None, timeout, stream=True)
+        return Ahead(answer, _with_something, waiting=QUEUED_LINES, longest=MAX_LINE)
 
     def usage(self) -> dict[str, Any]:
         """Asks what the project has used of its monthly posts; costs nothing.
@@ -148,6 +155,10 @@ def decoded(response: requests.Response) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Unreachable("an answer that is no JSON object")
     return found
+
+
+def _with_something(lines: Iterator[bytes]) -> Iterator[bytes]:
+    return (line for line in lines if line.strip())
 
 
 def _problem(response: requests.Response) -> str:

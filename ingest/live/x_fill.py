@@ -15,7 +15,7 @@ from ingest.context import Context
 from ingest.live.x_api import Api
 from ingest.live.x_refusals import Refused, Waits
 from ingest.live.x_rules import Rule
-from ingest.live.x_search import SMALLEST_PAGE, Search, Span, Spent
+from ingest.live.x_search import SMALLEST_PAGE, KeptSpan, Search, Span, Spent
 from ingest.sources import Arrival, Gap, Pause
 
 logger = logging.getLogger(__name__)
@@ -48,11 +48,11 @@ class Fill:
     def __bool__(self) -> bool:
         return bool(self._searches)
 
-    def go_on(self, kept: Sequence[dict[str, Any]]) -> None:
+    def go_on(self, kept: Sequence[KeptSpan]) -> None:
         """Takes the searches that a cursor kept."""
         for one in kept:
-            search = self._search(Span.of_json(one))
-            search.go_on(one.get("token"))
+            search = self._search(Span.of_kept(one))
+            search.go_on(one.token)
             self._searches.append(search)
 
     def add(self, rules: Sequence[Rule], since_id: int, until_id: int, ready: datetime) -> None:

@@ -8,21 +8,23 @@ import hashlib
 import json
 import re
 import sys
-from collections import deque
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import NonNegativeInt
+
 from ingest import x
-from ingest.backoff import pauses, pauses_until
 from ingest.budget import Budget
 from ingest.context import Context
 from ingest.live.x_api import FIELDS, Api, decoded
 from ingest.live.x_refusals import Refused, Unreachable, Waits, problem_in
 from ingest.live.x_search import paid, post_ids
+from ingest.payloads import Payload
 from ingest.sources import Arrival, Cursor, Gap, Pause
+from ingest.waiting import pauses, pauses_until
 from stream.errors import UserError
 
 MOST_IDS = 100
@@ -30,6 +32,14 @@ MOST_IDS = 100
 GONE = ("resource-not-found", "not-authorized-for-resource")
 """Deleted; or from an account that was suspended or made private, whose posts must go as well."""
 _ID = re.compile(r"(?:x:)?([0-9]{1,19})", re.ASCII)
+
+
+class _Place(Payload):
+    """Where to read on, in the cursor."""
+
+    list: str = ""
+    done: NonNegativeInt = 0
+    later: tuple[x.Id, ...] = ()
 
 
 class Recheck:
@@ -49,39 +59,40 @@ class Recheck:
         """Gives deletions and posts, a hundred ids at a time; a crash repeats a hundred at most."""
         every = self._ids()
         name = hashlib.sha256(" ".join(every).encode()).hexdigest()[:16]
-        kept = (cursor or {}).get("recheck", {})
-        done = kept.get("done", 0) if kept.get("list") == name else 0
-        ids = deque(every[done:])
+        kept = self._context.kept(_Place, (cursor or {}).get("recheck", {}))
+        kept = kept if kept.list == name else _Place()
+        done, later = min(kept.done, len(every)), list(kept.later)
+        self._followed |= set(later)
         try:
-            while ids and not self._context.stop.is_set():
-                affordable = self._budget.reserve(min(len(ids), MOST_IDS))
+            while (left := [*every[done:], *later]) and not self._context.stop.is_set():
+                affordable = self._budget.reserve(min(len(left), MOST_IDS))
                 if not affordable:
                     yield from self._unaffordable()
                     continue
-                some = [ids.popleft() for _ in range(affordable)]
+                some = left[:affordable]
                 page = yield from self._looked_up(some)
                 if page is None:
                     return
-                yield from self._arrivals(page, some, ids)
-                done = max(0, len(every) - len(ids)) if ids else 0
-                place = {"list": name, "done": done}
+                yield from self._arrivals(page, some)
+                listed = min(affordable, len(every) - done)
+                done += listed
+                later = [*later[affordable - listed :], *self._later(page)]
+                # Both are of no more use at the end: the next run looks all of them up anew.
+                place = {
+                    "list": name,
+                    "done": done if [*every[done:], *later] else 0,
+                    "later": later,
+                }
                 yield Arrival(b"", cursor={**(cursor or {}), "recheck": place})
         finally:
             self._budget.settle()
 
-    def _arrivals(
-        self, page: dict[str, Any], asked: list[str], ids: deque[str]
-    ) -> Iterator[Arrival]:
-        """Takes an answer apart; a later version of an edited post is looked up by its own id."""
+    def _arrivals(self, page: dict[str, Any], asked: list[str]) -> Iterator[Arrival]:
+        """Takes an answer apart; of an edited post only its newest version is given."""
         now = self._context.now()
         sighting = self._context.sighting("tweets")
         self._budget.count(post_ids(page, now))
-        data = page.get("data")
-        found = [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
-        current = [one for one in found if _newest(one) in (None, one.get("id"))]
-        later = {newest for one in found if (newest := _newest(one)) and newest != one.get("id")}
-        ids.extend(later - self._followed)
-        self._followed |= later
+        current = [one for one in _posts(page) if _newest(one) in (None, one.get("id"))]
         if current:
             payload = {**page, "data": current}
             payload.pop("errors", None)
@@ -93,6 +104,13 @@ class Recheck:
             payload = {"data": {"delete": event}}
             deletion = tuple(x.outcomes(payload, sighting))
             yield Arrival(json.dumps(payload).encode(), deletion, f"x tweets {gone}")
+
+    def _later(self, page: dict[str, Any]) -> list[str]:
+        """Names the later versions of edited posts, to be looked up by their own ids."""
+        versions = {_newest(one) for one in _posts(page) if _newest(one) != one.get("id")}
+        found = sorted(one for one in versions if one and one not in self._followed)
+        self._followed |= set(found)
+        return found
 
     def _looked_up(self, some: list[str]) -> Generator[Pause, None, dict[str, Any] | None]:
         while not self._context.stop.is_set():
@@ -134,6 +152,11 @@ class Recheck:
                 raise UserError(f"{self._file}: entry {number}: no id of X: wanted 123 or x:123")
             ids.append(known[1])
         return list(dict.fromkeys(ids))
+
+
+def _posts(page: dict[str, Any]) -> list[dict[str, Any]]:
+    data = page.get("data")
+    return [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
 
 
 def _newest(post: dict[str, Any]) -> str | None:

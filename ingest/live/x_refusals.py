@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ingest.backoff import Backoff
+from stream.backoff import Backoff
 from stream.errors import UserError
 
+UNAUTHORISED = 401
 _KIND = re.compile(r"https://api\.(?:x|twitter)\.com/2/problems/([A-Za-z0-9_.-]{1,64})")
 
 
@@ -39,7 +40,7 @@ class Waits:
         def at_least(first: float, longest: float, step: float = 0.0) -> Backoff:
             # Backoff takes up to a quarter off: so a third is put on.
             return Backoff(
-                first * 4 / 3, 2.0, longest * 4 / 3, 0.25, step=step * 4 / 3, chance=chance
+                first * 4 / 3, longest * 4 / 3, jitter=0.25, step=step * 4 / 3, chance=chance
             )
 
         self._chance = chance
@@ -80,7 +81,7 @@ class Waits:
 def told(refused: Refused) -> UserError | None:
     """Says what a person must do about a refusal; None where waiting helps."""
     status, problem = refused.status, refused.problem
-    if status == 401:
+    if status == UNAUTHORISED:
         return UserError(
             "X refuses the token (HTTP 401): set EMOSTREAM_X_BEARER_TOKEN to the app's bearer "
             "token, from the developer console"

@@ -2,20 +2,22 @@
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
 
+from pydantic import NonNegativeInt
+
 from ingest import x
-from ingest.backoff import SLICE_SECONDS, TooLate, answered, pauses_until
 from ingest.budget import Budget
 from ingest.context import Context
 from ingest.live.x_api import FIELDS, Api, decoded
 from ingest.live.x_refusals import Refused, Unreachable, Waits, told
-from ingest.payloads import moment
+from ingest.payloads import Payload, PlatformTime
 from ingest.sources import Arrival, Cursor, Gap, Pause
+from ingest.waiting import SLICE_SECONDS, Stopped, TooLate, answered, pauses_until
 from stream.errors import UserError
 from stream.posts import CLOCK_SKEW, Post
 
@@ -28,6 +30,19 @@ MARGIN = timedelta(minutes=1)
 _ID = re.compile("[0-9]{1,19}", re.ASCII)
 SMALLEST_PAGE, LARGEST_PAGE = 10, 100
 Answer = TypeVar("Answer")
+
+
+class KeptSpan(Payload):
+    """What a cursor keeps of a search."""
+
+    query: str
+    tag: str | None = None
+    since_id: x.Id | None = None
+    until_id: x.Id | None = None
+    start: PlatformTime | None = None
+    end: PlatformTime | None = None
+    token: str | None = None
+    newest: NonNegativeInt | None = None
 
 
 class Spent(Exception):
@@ -62,17 +77,10 @@ class Span:
         return {**asdict(self), **{name: at and at.isoformat() for name, at in times.items()}}
 
     @classmethod
-    def of_json(cls, kept: dict[str, Any]) -> Self:
-        """Reads it back; what else the cursor keeps beside it is left alone."""
-        start, end = kept.get("start"), kept.get("end")
-        return cls(
-            kept["query"],
-            kept.get("tag"),
-            kept.get("since_id"),
-            kept.get("until_id"),
-            start=moment(start) if start else None,
-            end=moment(end) if end else None,
-        )
+    def of_kept(cls, kept: KeptSpan) -> Self:
+        """Reads it back."""
+        ids = {"since_id": kept.since_id, "until_id": kept.until_id}
+        return cls(kept.query, kept.tag, **ids, start=kept.start, end=kept.end)
 
 
 class Search:
@@ -190,7 +198,7 @@ class Search:
             page = {**page, "matching_rules": [{"tag": self.span.tag}]}
         ids = post_ids(page, self._context.now())
         self._budget.count(ids)
-        self.newest = max(self.newest, *ids) if ids else self.newest
+        self.newest = max([self.newest, *not_in_future(ids, self._context)])
         meta = page.get("meta")
         self.token = meta.get("next_token") if isinstance(meta, dict) else None
         self.done = not self.token
@@ -205,13 +213,18 @@ class Search:
 
 
 def post_ids(payload: dict[str, Any], now: datetime) -> list[int]:
-    """Gives the ids of the posts in a payload; none from the future, which would spoil a cursor."""
+    """Gives the ids of the posts in a payload, for the budget; none that X cannot have given."""
     data = payload.get("data")
     items = data if isinstance(data, list) else [data]
     ids = [one.get("id") for one in items if isinstance(one, dict)]
     newest = x.id_at(now + CLOCK_SKEW)
     known = (int(one) for one in ids if isinstance(one, str) and _ID.fullmatch(one))
     return [one for one in known if one < newest]
+
+
+def not_in_future(ids: Iterable[int], context: Context) -> list[int]:
+    """Leaves out ids whose time cannot be: after one, all that comes would count as read."""
+    return [one for one in ids if not context.in_future(x.id_time(one))]
 
 
 def paid(
@@ -228,6 +241,9 @@ def paid(
         Unreachable: it did not answer, or not in time.
         Stopped: we were asked to stop.
     """
+    if context.stop.is_set():
+        budget.give_back(taken)
+        raise Stopped
     try:
         answer = yield from answered(ask, context.stop, every=every)
     except (Refused, Unreachable):
@@ -256,8 +272,7 @@ class RecentSearch:
 
     def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
         """Gives the pages; `Budget` and `told` say what ends it."""
-        kept = (cursor or {}).get("search", {})
-        search = self._resumed(kept if kept.get("query") == self._span.query else {})
+        search = self._resumed((cursor or {}).get("search"))
         try:
             while not search.done and not self._context.stop.is_set():
                 yield from self._pauses(search.ready, search.waiting)
@@ -274,18 +289,22 @@ class RecentSearch:
         finally:
             self._budget.settle()
 
-    def _resumed(self, kept: dict[str, Any]) -> Search:
+    def _resumed(self, place: Any) -> Search:
         span = self._span
-        newest = int(kept.get("newest") or kept.get("since_id") or 0)
+        kept = KeptSpan(query=span.query)
+        if place is not None and (one := self._context.kept(KeptSpan, place)).query == span.query:
+            kept = one
+        last = kept.newest or int(kept.since_id or 0)
+        newest = max([0, *not_in_future([last], self._context)])
         if newest:  # what X had not yet indexed then is a little older
             first = x.id_at(x.id_time(newest) - OVERLAP)
             first = max(first, x.id_at(span.start) - 1) if span.start else first
             span = replace(span, since_id=str(first), start=None)
-        if kept.get("token"):  # a token stands for a page of exactly this search
-            span = Span.of_json(kept)
+        if kept.token:  # a token stands for a page of exactly this search
+            span = Span.of_kept(kept)
         search = Search(self._api, self._budget, self._context, self._waits, span)
         search.newest = newest
-        search.go_on(kept.get("token"))
+        search.go_on(kept.token)
         return search
 
     def _place(self, search: Search) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from functools import partial
 from typing import Any
 
 from ingest import x
-from ingest.backoff import TooLate, answered, pauses, pauses_until
+from ingest.ahead import Ahead, Ended
 from ingest.budget import BLOCK, Budget
 from ingest.context import Context
-from ingest.live.x_api import FIELDS, Api
-from ingest.live.x_connection import QUEUED_LINES, STALL_SECONDS, Connection
+from ingest.live.x_api import FIELDS, QUEUED_LINES, STALL_SECONDS, Api
 from ingest.live.x_fill import Fill
 from ingest.live.x_refusals import Refused, Unreachable, Waits, problem_in, told
 from ingest.live.x_rules import Rule, active, difference
-from ingest.live.x_search import OVERLAP, paid, post_ids
-from ingest.payloads import parse
+from ingest.live.x_search import OVERLAP, KeptSpan, not_in_future, paid, post_ids
+from ingest.payloads import Payload, parse
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Arrival, Cursor, Gap, Pause
+from ingest.waiting import TooLate, answered, pauses, pauses_until
 from stream.errors import InvalidRecord, UserError
 from stream.posts import Post
 
@@ -69,6 +69,13 @@ class Wanted:
         return "sample/stream" if self.rules is None else "search/stream"
 
 
+class _Place(Payload):
+    """Where to read on, in the cursor."""
+
+    newest: x.Id
+    missed: tuple[KeptSpan, ...] = ()
+
+
 class Stream:
     """A stream of X, read for as long as the budget lasts."""
 
@@ -89,9 +96,13 @@ class Stream:
         """Gives the posts that arrive; `told` and `Budget` say what ends it."""
         self._others = cursor or {}
         kept = self._others.get(self._wanted.name)
-        if kept:
-            self._newest = int(kept["newest"])
-            self._fill.go_on(kept.get("missed", ()))
+        if kept is not None:
+            place = self._context.kept(_Place, kept)
+            self._fill.go_on(place.missed)
+            if not_in_future([int(place.newest)], self._context):
+                self._newest = int(place.newest)
+            else:
+                yield Gap("the place that was kept is in the future", None, self._context.now())
             if self._fill and not self._wanted.fill:
                 yield self._fill.given_up("missed before, and not to be searched (--no-fill)")
         stop = self._context.stop
@@ -148,7 +159,7 @@ class Stream:
             yield Gap("the budget was used up", since, now())
             self._newest = 0
 
-    def _connect(self) -> Generator[Pause, None, Connection]:
+    def _connect(self) -> Generator[Pause, None, Ahead[bytes]]:
         """Opens the stream.
 
         Raises:
@@ -174,7 +185,7 @@ class Stream:
                 ) from None
             raise
 
-    def _connected(self, connection: Connection) -> Generator[Arrival | Gap | Pause, None, str]:
+    def _connected(self, connection: Ahead[bytes]) -> Generator[Arrival | Gap | Pause, None, str]:
         """Reads one connection to its end; returns why it ended."""
         began, clock = self._context.clock(), self._context.clock
         tick = self._wanted.patience.tick
@@ -183,7 +194,7 @@ class Stream:
             # On the disk before the first post, so that a crash then does not lose it.
             yield Arrival(b"", cursor=self._cursor())
             yield Pause()
-            while not connection.ended and not self._context.stop.is_set():
+            while not self._context.stop.is_set():
                 if self._budget.left == 0:
                     for line in connection.rest():
                         yield from self._taken(line)
@@ -192,15 +203,17 @@ class Stream:
                 yield from self._taken_in(connection, 0.0 if due else tick)
                 if due:
                     yield from self._filled()
+        except Ended as ended:
+            return str(ended)
         finally:
             connection.close()
             if clock() - began >= STEADY_SECONDS:
                 self._waits.reset()
-        return connection.ended
+        return "asked to stop"
 
-    def _taken_in(self, connection: Connection, timeout: float) -> Iterator[Arrival | Pause]:
+    def _taken_in(self, connection: Ahead[bytes], timeout: float) -> Iterator[Arrival | Pause]:
         """Takes the lines that are here, after a wait for the first."""
-        line = connection.line(timeout)
+        line = connection.next(timeout)
         if line is None and timeout:
             yield Pause()
         for _ in range(QUEUED_LINES):
@@ -209,7 +222,7 @@ class Stream:
             yield from self._taken(line)
             if self._budget.left == 0:
                 return
-            line = connection.line(0.0)
+            line = connection.next(0.0)
 
     def _note_missed(self) -> Iterator[Gap]:
         """Decides what becomes of the stretch that was missed before this connection."""
@@ -258,7 +271,7 @@ class Stream:
             return
         ids = post_ids(payload, self._context.now())
         self._budget.count(ids)
-        self._newest = max(self._newest, *ids) if ids else self._newest
+        self._newest = max([self._newest, *not_in_future(ids, self._context)])
         if ids:
             self._waits.reset()
         outcomes = tuple(x.outcomes(payload, self._context.sighting(self._wanted.name)))

@@ -16,18 +16,11 @@ import httplib2
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from ingest.backoff import (
-    Backoff,
-    Stopped,
-    TooLate,
-    answered,
-    pauses,
-    pauses_until,
-    retry_after,
-)
 from ingest.payloads import clean
 from ingest.quota import SEARCHES, Quota, Spent
 from ingest.sources import Pause
+from ingest.waiting import Stopped, TooLate, answered, pauses, pauses_until, retry_after
+from stream.backoff import Backoff
 from stream.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -56,6 +49,9 @@ KEY_REFUSED: Final = frozenset(
         "CONSUMER_INVALID",
         "CONSUMER_SUSPENDED",
     }
+)
+WHAT_TO_DO: Final = (
+    "check EMOSTREAM_YOUTUBE_API_KEY, and in the Google Cloud console what the key is restricted to"
 )
 _CODE = re.compile(r"[A-Za-z_]{1,64}")
 UNAUTHORISED, SERVER_ERROR = 401, 500
@@ -187,10 +183,7 @@ def _blame_the_key(no: Refused) -> None:
             f"({no}): enable it in the Google Cloud console, APIs & Services"
         )
     if no.status == UNAUTHORISED or no.says(*KEY_REFUSED):
-        raise UserError(
-            f"YouTube refuses the key ({no}): check EMOSTREAM_YOUTUBE_API_KEY, and in the Google "
-            "Cloud console what the key is restricted to"
-        )
+        raise UserError(f"YouTube refuses the key ({no}): {WHAT_TO_DO}")
 
 
 def _reasons(content: bytes) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ Reading = Generator[Arrival | Gap | Pause, None, Progress]
 MOST_A_PAGE: Final = 100
 MOST_IDS: Final = 50
 RESTARTS: Final = 3
+MOST_EMPTY: Final = 10
+"""Pages in a row without a thread, each with a page after it, that one look follows."""
 NOT_FOUND: Final = 404
 BAD_PAGE: Final = ("invalidPageToken", "processingFailure")
 """What the API says of a page token that is too old."""
@@ -57,9 +59,12 @@ class Comments:
         Raises:
             Refused: the comments are switched off, the video is gone or private.
         """
-        page = yield from self._page(found, None)
-        threads = _threads(page)
-        token = page.get("nextPageToken")
+        threads, token = list[Thread](), None
+        for _ in range(MOST_EMPTY):
+            page = yield from self._page(found, token)
+            threads, token = self._threads(page), page.get("nextPageToken")
+            if threads or token is None:
+                break
         for thread in threads:
             if not before.is_news(thread) or self._too_old(thread):
                 continue
@@ -84,7 +89,7 @@ class Comments:
                 raise
             left = yield from self._start_over(found, stretch)
         else:
-            threads = _threads(page)
+            threads = self._threads(page)
             for thread in threads:
                 if stretch.wants(thread):
                     yield self._given(found, thread)
@@ -103,6 +108,9 @@ class Comments:
                 pageToken=token,
             )
         )
+
+    def _threads(self, page: Answer) -> list[Thread]:
+        return [Thread.of(item, self.context.in_future) for item in _items(page)]
 
     def _start_over(self, found: Found, stretch: Stretch) -> Generator[Gap, None, Stretch | None]:
         if stretch.restarts < RESTARTS:
@@ -235,10 +243,6 @@ def _arrival(
     outcomes = tuple(youtube.outcomes(payload, sighting, found.video))
     data = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     return Arrival(data, outcomes, f"youtube video {found.video.id} {place}", at=at)
-
-
-def _threads(page: Answer) -> list[Thread]:
-    return [Thread.of(item) for item in _items(page)]
 
 
 def _items(page: Answer) -> list[Any]:

@@ -6,16 +6,22 @@ and again; what lies below it is read once, page by page, as stretches that a cr
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, NonNegativeInt, StringConstraints
 
 from ingest.payloads import Payload, PlatformTime, checked
 from stream.errors import InvalidRecord
 
 OVERLAP: Final = timedelta(minutes=2)
 """A comment may show up so late on the newest page: the mark alone does not make it known."""
+
+LAST_SECOND: Final = 2**33
+"""Since 1970, in the year 2242: what is later is no time that we kept."""
+_PAGE_LINE = r"^.+ (None|[0-9]{1,10}(\.[0-9]+)?) [0-9]{1,9}$"
 
 
 class _Times(Payload):
@@ -42,6 +48,24 @@ class _Thread(Payload):
     replies: _Replies = _Replies()
 
 
+_Seconds = Annotated[float, Field(ge=0, lt=LAST_SECOND, allow_inf_nan=False)]
+
+
+class KeptProgress(Payload):
+    """What the cursor keeps of a video."""
+
+    newest: _Seconds | None = None
+    changed: _Seconds | None = None
+    page: tuple[Annotated[str, StringConstraints(pattern=_PAGE_LINE)], ...]
+    stretches: tuple[tuple[str | None, _Seconds | None, _Seconds | None, NonNegativeInt], ...]
+
+
+class KeptVideos(Payload):
+    """The cursor."""
+
+    videos: dict[str, KeptProgress]
+
+
 @dataclass(frozen=True, slots=True)
 class Thread:
     """An item of a page, as far as reading on depends on it."""
@@ -57,8 +81,11 @@ class Thread:
     """Replies that came with it: all of them, or some."""
 
     @classmethod
-    def of(cls, payload: Any) -> Self:
-        """Reads an item of `commentThreads.list`."""
+    def of(cls, payload: Any, in_future: Callable[[datetime], bool]) -> Self:
+        """Reads an item of `commentThreads.list`.
+
+        A time that cannot be counts as none: after it, all that comes would count as read.
+        """
         try:
             read = checked(_Thread, payload)
         except InvalidRecord:
@@ -66,11 +93,12 @@ class Thread:
         top = read.snippet.topLevelComment
         replies = list(_readable(read.replies.comments))
         times = [top.snippet, *(reply.snippet for reply in replies)]
+        written = [one.updatedAt or one.publishedAt for one in times]
         return cls(
             payload,
             top.id,
-            published=top.snippet.publishedAt,
-            changed=max(one.updatedAt or one.publishedAt for one in times),
+            published=None if in_future(top.snippet.publishedAt) else top.snippet.publishedAt,
+            changed=max((time for time in written if not in_future(time)), default=None),
             replies=read.snippet.totalReplyCount,
             inline=frozenset(reply.id for reply in replies),
         )
@@ -156,6 +184,8 @@ class Progress:
 
         Where the page does not reach down to what is known, a stretch is left between them.
         """
+        if token is not None and not threads:
+            return self  # it says nothing of what is there
         oldest = _oldest(threads)
         until = max((time for time in (self.newest, since) if time), default=None)
         older = oldest is not None and until is not None and oldest < until
@@ -182,15 +212,15 @@ class Progress:
         }
 
     @classmethod
-    def of_json(cls, kept: dict[str, Any]) -> Self:
+    def of_kept(cls, kept: KeptProgress) -> Self:
         """Reads it back."""
         return cls(
-            _time(kept["newest"]),
-            _time(kept["changed"]),
-            dict(map(_of_page, kept["page"])),
+            _time(kept.newest),
+            _time(kept.changed),
+            dict(map(_of_page, kept.page)),
             tuple(
                 Stretch(token, _time(below), _time(until), restarts)
-                for token, below, until, restarts in kept["stretches"]
+                for token, below, until, restarts in kept.stretches
             ),
         )
 

@@ -7,7 +7,7 @@ of a state folder.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,7 @@ class Register:
     """
 
     connection: sqlite3.Connection
+    file: Path
     _seen: dict[str, tuple[str, str | None, float, float]] = field(default_factory=dict)
     _new: list[tuple[str, str | None, float, float]] = field(default_factory=list)
     _gone: set[str] = field(default_factory=set)
@@ -60,15 +61,18 @@ class Register:
         Raises:
             UserError: it cannot be written.
         """
-        try:
+        file = folder / FILE
+        with _told(file):
             folder.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(folder / FILE, timeout=30)
+            connection = sqlite3.connect(file, timeout=30)
             with connection:
                 connection.execute(_TABLE)
                 connection.execute(_INDEX)
-        except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{folder / FILE}: cannot be used: {error}") from None
-        return cls(connection)
+        return cls(connection, file)
+
+    def close(self) -> None:
+        """Closes the file; what was noted and not kept is due again."""
+        self.connection.close()
 
     def note(self, outcomes: Iterable[Outcome]) -> None:
         """Takes what is about to be sent."""
@@ -89,8 +93,12 @@ class Register:
             self._new.append(row)
 
     def enlist(self) -> None:
-        """Writes the comments that are new; changes nothing of those that are known."""
-        with self.connection:
+        """Writes the comments that are new; changes nothing of those that are known.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        with _told(self.file), self.connection:
             self.connection.executemany(_ENLIST, self._new)
         self._new.clear()
 
@@ -100,10 +108,14 @@ class Register:
         return len(self._seen) + len(self._gone)
 
     def keep(self) -> None:
-        """Writes what was noted: all of it has been sent, and is durable."""
+        """Writes what was noted: all of it has been sent, and is durable.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
         self._new.clear()
         if self.waiting:
-            with self.connection:
+            with _told(self.file), self.connection:
                 self.connection.executemany(_KEEP, self._seen.values())
                 gone = ((one,) for one in self._gone)
                 self.connection.executemany("delete from comments where id = ?", gone)
@@ -114,12 +126,15 @@ class Register:
         """Gives the comments that were not looked at since, those of longest ago first.
 
         All of them begin a thread, or all are replies.
+
+        Raises:
+            UserError: the file cannot be read.
         """
-        with closing(self.connection.execute(_LONGEST_AGO, (time.timestamp(), most))) as rows:
-            found = [
-                Sent(id_, video, datetime.fromtimestamp(written, UTC))
-                for id_, video, written in rows
-            ]
+        with _told(self.file):
+            rows = self.connection.execute(_LONGEST_AGO, (time.timestamp(), most)).fetchall()
+        found = [
+            Sent(id_, video, datetime.fromtimestamp(written, UTC)) for id_, video, written in rows
+        ]
         return [one for one in found if is_reply(one.id) == is_reply(found[0].id)]
 
 
@@ -139,19 +154,28 @@ class Refreshing:
 
         That is after a Pause: the crawl sends all that came before it.
         """
-        for one in reading:
-            if isinstance(one, Arrival):
-                self.register.note(one.outcomes)
-                if one.cursor is not None:
-                    self.register.enlist()
-            yield one
-            if self.register.waiting >= MOST_WAITING:
-                yield Pause()
-                self.register.keep()
-            elif isinstance(one, Pause):
-                self.register.keep()
-        yield Pause()
-        self.register.keep()
+        with closing(self.register):
+            for one in reading:
+                if isinstance(one, Arrival):
+                    self.register.note(one.outcomes)
+                    if one.cursor is not None:
+                        self.register.enlist()
+                yield one
+                if self.register.waiting >= MOST_WAITING:
+                    yield Pause()
+                    self.register.keep()
+                elif isinstance(one, Pause):
+                    self.register.keep()
+            yield Pause()
+            self.register.keep()
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(f"{file}: cannot be used: {error}") from None
 
 
 def is_reply(comment: str) -> bool:

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from ingest.backoff import Stopped, pauses_until
 from ingest.context import Context
-from ingest.live.youtube_api import Api, Refused
+from ingest.live.youtube_api import WHAT_TO_DO, Api, Refused
 from ingest.live.youtube_comments import MOST_IDS, Comments, Reading
 from ingest.live.youtube_pace import SHORTEST, interval, may_read_older, stretched
-from ingest.live.youtube_progress import Progress
+from ingest.live.youtube_progress import KeptProgress, KeptVideos, Progress
 from ingest.live.youtube_refresh import Refreshing, Sent
 from ingest.live.youtube_videos import Finder, Found, Targets
 from ingest.quota import PACIFIC, SEARCHES, UNITS
 from ingest.sources import Allowance, Arrival, Cursor, Gap, Pause, Told
+from ingest.waiting import Stopped, pauses_until
 from ingest.youtube import PLATFORM
 from stream.errors import UserError
 from stream.posts import Deletion, Post
@@ -83,10 +83,18 @@ class YouTube:
     def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
         """Gives new comments first, older ones as the quota allows; ends with `once` or `stop`."""
         self._need_targets()
-        kept: dict[str, Any] = (cursor or {}).get("videos", {})
-        self._progress = {video: Progress.of_json(one) for video, one in kept.items()}
+        if cursor is not None:
+            kept = self._context.kept(KeptVideos, cursor).videos
+            self._progress = {video: self._resumed(one) for video, one in kept.items()}
         reading = self._until_stopped()
         return reading if self._refreshing is None else self._refreshing.noting(reading)
+
+    def _resumed(self, kept: KeptProgress) -> Progress:
+        """Where a video is read on; from its beginning if the mark is in the future."""
+        progress = Progress.of_kept(kept)
+        times = (progress.newest, progress.changed)
+        wrong = any(time and self._context.in_future(time) for time in times)
+        return Progress() if wrong else progress
 
     def _until_stopped(self) -> Iterator[Arrival | Gap | Pause]:
         try:
@@ -120,7 +128,7 @@ class YouTube:
                 if pause.reason:
                     raise UserError(f"youtube: {pause.reason}")
         except Refused as no:
-            raise UserError(f"youtube: the API says {no}") from None
+            raise UserError(f"YouTube refuses videos.list ({no}): {WHAT_TO_DO}") from None
         theirs = (
             "the numbers are what crawls with this key and this EMOSTREAM_STATE_DIR have used; "
             "other keys of the same project are not known here"

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from ingest.live.youtube_api import Answer, Api, Refused
+from ingest.live.youtube_api import WHAT_TO_DO, Answer, Api, Refused
 from ingest.payloads import moment
 from ingest.quota import PACIFIC, SEARCHES, Spent
 from ingest.sources import Pause
@@ -188,7 +188,7 @@ class Finder:
             return (yield from self.api.call(method, **parameters))
         except Refused as no:
             if method == "videos.list":  # says nothing of a video: those it may not give are absent
-                raise UserError(f"youtube: {method}: the API says {no}") from None
+                raise UserError(f"YouTube refuses {method} ({no}): {WHAT_TO_DO}") from None
             logger.warning("%s: YouTube says %s; left out for now", name, no)
             return None
 

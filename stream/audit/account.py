@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -18,22 +18,35 @@ from elasticsearch import Elasticsearch
 
 from stream import offsets
 from stream.audit import facts
-from stream.audit.law import AT_FAULT, Fact, Fate, Fault, Kind, State, Terms, Verdict, judge
+from stream.audit.law import (
+    AT_FAULT,
+    Fact,
+    Fate,
+    Fault,
+    Kind,
+    State,
+    Terms,
+    Verdict,
+    judge,
+    mends,
+)
 from stream.broker import read_to_end
 from stream.errors import Backpressure, UserError
 from stream.index import PAGE, is_over, refresh, version_of
 from stream.offsets import Reach
 from stream.posts import FIRST_POST, is_author_key
 from stream.settings import Settings
-from stream.topics import CLASSIFIED, COLLECTED, DEAD_LETTER, Topic
+from stream.topics import CLASSIFIED, DEAD_LETTER, STATIONS, Topic
 from stream.workbench.letters import DeadPlaces
 
-STATIONS: Mapping[str, Topic] = {"classifier": COLLECTED, "indexer": CLASSIFIED}
-"""The station behind each topic; its consumer group has its name."""
+Stations = Mapping[str, Topic]
+"""The topic before each station."""
 POLL_SECONDS = 0.5
 SHOWN = 10
 MARGIN_MS = 60_000
 """What was classified so shortly before may have been written to its topic after we had read it."""
+SKEW_MS = 300_000
+"""So much may the clock of a classifier be ahead of ours."""
 
 Reaches = Mapping[str, Mapping[int, Reach]]
 
@@ -64,9 +77,19 @@ class Account:
     seconds: float = 0.0
 
     @property
+    def broken(self) -> bool:
+        """Whether the law is broken, and not only things on their way."""
+        return bool(self.faults or self.offsets)
+
+    @property
     def holds(self) -> bool:
         """Whether the law holds."""
-        return self.settled and not self.faults and not self.offsets
+        return self.settled and not self.broken
+
+    @property
+    def mends(self) -> list[str]:
+        """How to mend what is broken."""
+        return list(mends(self.faults))
 
     @property
     def posts(self) -> int:
@@ -91,6 +114,7 @@ class Account:
                 for fault, number in self.faults.items()
             },
             "offsets": self.offsets,
+            "mends": self.mends,
             "lag": self.lag,
             "unknowable": self.older,
             "records_of_other_kinds": self.others,
@@ -106,6 +130,7 @@ def audit(
     client: Elasticsearch,
     settings: Settings,
     *,
+    stations: Stations = STATIONS,
     since: datetime | None = None,
     wait: float = 0.0,
     names: TextIO | None = None,
@@ -115,6 +140,7 @@ def audit(
     Args:
         client: reads the index.
         settings: where the topics are, and how long posts are kept.
+        stations: which line it is.
         since: only what was written to the topics since then is looked at.
         wait: seconds to wait for what is on its way now.
         names: where the ids go.
@@ -123,11 +149,12 @@ def audit(
         UserError: no broker answers, or it gives nothing any more.
     """
     began = time.monotonic()
-    account = Account(settled=_settle(settings, wait))
+    account = Account(settled=_settle(settings, stations, wait))
     with closing(facts.Facts()) as gathered:
-        terms = _gather(client, settings, since, account, gathered)
+        terms = _gather(client, settings, stations, since, account, gathered)
         for page in _pages(gathered, terms, account):
-            _name(_asked_again(client, page), terms, account, names)
+            asked_again = _asked_again(client, page)
+            _name(asked_again, replace(terms, latest=_latest()), account, names)
     account.seconds = time.monotonic() - began
     return account
 
@@ -135,13 +162,14 @@ def audit(
 def _gather(
     client: Elasticsearch,
     settings: Settings,
+    stations: Stations,
     since: datetime | None,
     account: Account,
     gathered: facts.Facts,
 ) -> Terms:
     until = version_of(datetime.now(UTC)) - MARGIN_MS
-    reaches = _reaches(settings)
-    account.offsets = list(_wrong_offsets(reaches))
+    reaches = _reaches(settings, stations)
+    account.offsets = list(_wrong_offsets(reaches, stations))
     account.lag = {
         station: sum(one.lag for one in reach.values()) for station, reach in reaches.items()
     }
@@ -150,7 +178,7 @@ def _gather(
     gathered.add(_noting_authors(facts.tombstones(client), gone))
     dead = DeadPlaces(
         {
-            STATIONS[station].name: {one.partition: one.begin for one in reach.values()}
+            stations[station].name: {one.partition: one.begin for one in reach.values()}
             for station, reach in reaches.items()
         }
     )
@@ -164,7 +192,7 @@ def _gather(
             for topic_name, key in dead.beyond
             if topic_name == CLASSIFIED.name
         )
-        for station, topic in STATIONS.items():
+        for station, topic in stations.items():
             reading = readings[station] = facts.Reading(topic, reaches[station], dead, gone)
             gathered.add(reading.facts(settings, since))
     except Backpressure as pressure:
@@ -174,12 +202,17 @@ def _gather(
     account.records = sum(one.records.total() for one in readings.values())
     refresh(client)
     gathered.add(facts.documents(client))
-    known_from = max(offsets.complete_from(settings, topic) for topic in STATIONS.values())
+    known_from = max(offsets.complete_from(settings, topic) for topic in stations.values())
     return Terms(
         past=_past(settings.retention_months),
         known_from=max(known_from, version_of(since) if since else 0),
         known_until=until,
+        latest=_latest(),
     )
+
+
+def _latest() -> int:
+    return version_of(datetime.now(UTC)) + SKEW_MS
 
 
 def _noting_authors(tombstones: Iterator[Fact], gone: set[str]) -> Iterator[Fact]:
@@ -208,11 +241,15 @@ def _pages(gathered: facts.Facts, terms: Terms, account: Account) -> Iterator[li
 
 
 def _asked_again(client: Elasticsearch, page: Sequence[Sequence[Fact]]) -> list[Sequence[Fact]]:
-    """Replaces what the index said of some ids by what it says now."""
+    """Replaces what the index said of some ids by what it says now.
+
+    A deletion that was on record before the topics were read stays as old as it was.
+    """
     refresh(client)
     now: dict[str, list[Fact]] = {of_id[0].key: [] for of_id in page}
+    before = {one.key: one for of_id in page for one in of_id if one.kind is Kind.TOMBSTONE}
     for one in facts.in_the_index(client, list(now)):
-        now[one.key].append(one)
+        now[one.key].append(before.get(one.key, one) if one.kind is Kind.TOMBSTONE else one)
     of_topics = (Kind.DOCUMENT, Kind.TOMBSTONE)
     return [
         [*(one for one in of_id if one.kind not in of_topics), *now[of_id[0].key]] for of_id in page
@@ -241,10 +278,10 @@ def _count(verdict: Verdict, account: Account) -> None:
     account.older += verdict.older
 
 
-def _settle(settings: Settings, wait: float) -> bool:
+def _settle(settings: Settings, stations: Stations, wait: float) -> bool:
     """Waits until what is on its way now has passed both stations; False where it has not."""
     deadline = time.monotonic() + wait
-    for station, topic in STATIONS.items():
+    for station, topic in stations.items():
         ends = {one.partition: one.end for one in _reach(settings, topic, station).values()}
         while wait and any(
             one.done < ends[one.partition] and one.lag
@@ -256,22 +293,23 @@ def _settle(settings: Settings, wait: float) -> bool:
     return True
 
 
-def _reaches(settings: Settings) -> Reaches:
-    return {station: _reach(settings, topic, station) for station, topic in STATIONS.items()}
+def _reaches(settings: Settings, stations: Stations) -> Reaches:
+    return {station: _reach(settings, topic, station) for station, topic in stations.items()}
 
 
 def _reach(settings: Settings, topic: Topic, station: str) -> dict[int, Reach]:
     return offsets.reach(settings, topic, station)
 
 
-def _wrong_offsets(reaches: Reaches) -> Iterator[str]:
+def _wrong_offsets(reaches: Reaches, stations: Stations) -> Iterator[str]:
     for station, reach in reaches.items():
         for one in reach.values():
-            place = f"{STATIONS[station].name}[{one.partition}]"
+            place = f"{stations[station].name}[{one.partition}]"
             if one.done > one.end:
                 yield (
                     f"the {station} has committed offset {one.done:,} of {place}, which ends at "
-                    f"{one.end:,}: what comes there until then will not be read"
+                    f"{one.end:,}: what comes there until then will not be read; stop every "
+                    f"{station}, run `python -m stream rewind {station}`, start it again"
                 )
             if one.unread:
                 yield (

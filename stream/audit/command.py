@@ -33,7 +33,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="account for every post and deletion on the topics; exit code 1 if one is missing",
         description="Reads the topics and the index and accounts for every post and deletion, by "
         "id. Exit code 0: the law holds; 1: it does not, and the ids are named; 2: the servers "
-        "cannot be asked.",
+        "cannot be asked; 3: after --wait, nothing is broken and not everything has arrived.",
     )
     add = command.add_argument
     add(
@@ -41,9 +41,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         type=_seconds,
         default=0.0,
         metavar="SECONDS",
-        help="how long to wait for what is on its way now; exit code 1 if it still is then",
+        help="how long to wait for what is on its way now; exit code 3 if it still is then",
     )
-    add("--since", type=moment, metavar="TIME", help="only what was put on the topics since then")
+    add("--since", type=past, metavar="TIME", help="only what was put on the topics since then")
     add("--ids", type=Path, metavar="FILE", help="write every id that breaks the law there")
     add("--json", action="store_true", help="write the account as JSON")
     command.set_defaults(run=_run)
@@ -73,12 +73,21 @@ def sentences(account: "Account") -> Iterator[str]:
         behind = " and ".join(f"{lag:,} of the {station}" for station, lag in waiting.items())
         yield f"records on their way: {behind}"
     yield ""
-    if account.holds:
-        yield "the law holds: nothing lost, nothing double, nothing that came from nowhere"
+    yield from _judgement(account)
+
+
+def _judgement(account: "Account") -> Iterator[str]:
+    late = "after the time to wait, what was on its way then has not arrived yet"
+    if not account.broken:
+        yield (
+            f"not settled yet: {late}" if not account.settled
+            else "nothing to judge: no record was read" if not account.records
+            else "the law holds: nothing lost, nothing double, nothing that came from nowhere"
+        )  # fmt: skip
         return
     yield "THE LAW IS BROKEN:"
     if not account.settled:
-        yield "- after the time to wait, what was on its way then has not arrived yet"
+        yield f"- {late}"
     for sentence in account.offsets:
         yield f"- {sentence}"
     for fault, ids in account.faults.items():
@@ -89,17 +98,22 @@ def sentences(account: "Account") -> Iterator[str]:
             f"- {ids:,} {fault.value}" + (f" (the {station})" if station else "")
             + f": {shown}{more}"
         )  # fmt: skip
+    for mend in account.mends:
+        yield f"to mend: {mend}"
 
 
-def moment(text: str) -> datetime:
-    """Reads a time on the command line; without a zone it is UTC."""
+def past(text: str) -> datetime:
+    """Reads a time on the command line that is no later than now; without a zone it is UTC."""
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text}: must be a time, as 2026-11-14T20:00:00Z"
         ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
+    given = given if given.tzinfo else given.replace(tzinfo=UTC)
+    if given > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(f"{text}: is in the future")
+    return given
 
 
 def _seconds(text: str) -> float:
@@ -136,4 +150,4 @@ def _run(arguments: argparse.Namespace) -> int:
             f"{account.records:,} records and {account.documents:,} documents "
             f"in {account.seconds:.1f} s\n"
         )
-    return 0 if account.holds else 1
+    return 1 if account.broken else 0 if account.settled else 3

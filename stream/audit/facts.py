@@ -156,7 +156,7 @@ class Reading:
 
     def _unreadable(self, one: Received, state: State) -> tuple[Fact, ...]:
         """A record that must be a dead letter: without one, nothing will ever answer for it."""
-        key = one.key.decode(errors="replace") if one.key else one.origin[0]
+        key = one.key.decode(errors="replace") if one.key else one.place
         return (Fact(key, self._post, version=1, state=state),)
 
 

@@ -4,12 +4,12 @@ Judged for one id at a time, from all that the topics and the index say of it; n
 here. `stream/audit/account.py` gathers the facts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from stream.topics import CLASSIFIED, COLLECTED
+from stream.topics import CLASSIFIED, COLLECTED, STATIONS
 
 
 class Kind(IntEnum):
@@ -84,6 +84,14 @@ AT_FAULT = {
 }
 """The station; where none is named, somebody else wrote to the index."""
 
+BY_HAND = {
+    Fault.NEVER_ASKED: "delete them from emotions-deletions-v1, by id, for they keep the post out; "
+    "then rewind the indexer",
+    Fault.WRONG_MONTH: "delete the document in the wrong month, by index and id",
+    Fault.STRANGER: "delete them, by index and id, and see who else may write to the index",
+}
+"""What no station mends by reading its topic once more."""
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -95,6 +103,8 @@ class Terms:
     """From when on the topics hold every record, in milliseconds since 1970; 0: from the first."""
     known_until: int = 2**62
     """What was classified later may come from records that were not read."""
+    latest: int = 2**62
+    """Nobody can have classified anything later: the time of asking, and what clocks may differ."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,16 @@ def judge(facts: Sequence[Fact], terms: Terms) -> Verdict:
     return Verdict(fate, tuple(faults), verdict.older + strange.older)
 
 
+def mends(faults: Collection[Fault]) -> Iterator[str]:
+    """Says how each of these is mended."""
+    for station in STATIONS:
+        if any(AT_FAULT.get(fault) == station and fault not in BY_HAND for fault in faults):
+            yield f"stop every {station}, run `python -m stream rewind {station}`, start it again"
+    for fault, mend in BY_HAND.items():
+        if fault in faults:
+            yield f"{fault.value}: {mend}"
+
+
 def _deletions(of: dict[Kind, list[Fact]], terms: Terms, deleted: bool) -> Verdict:
     """Judges whether what was deleted is on record and gone, and was asked to be."""
     collected, classified = of[Kind.COLLECTED_DELETION], of[Kind.CLASSIFIED_DELETION]
@@ -186,6 +206,6 @@ def _documents(documents: Sequence[Fact], posts: Sequence[Fact], terms: Terms) -
             verdict = replace(verdict, faults=(*verdict.faults, Fault.WRONG_MONTH))
         elif terms.known_from and 0 < one.at < terms.known_from:
             verdict = replace(verdict, older=verdict.older + 1)
-        elif one.at <= terms.known_until:
+        elif not terms.known_until < one.at <= terms.latest:
             verdict = replace(verdict, faults=(*verdict.faults, Fault.STRANGER))
     return verdict

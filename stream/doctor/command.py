@@ -72,7 +72,12 @@ def _counted(number: int, what: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
     if not 0 <= seconds <= MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"must be 0 to {MOST_SECONDS} seconds")
+        raise argparse.ArgumentTypeError(
+            f"{text}: must be a number of seconds, 0 to {MOST_SECONDS}"
+        )
     return seconds

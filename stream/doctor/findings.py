@@ -7,10 +7,13 @@ the settings are in `stream/checks.py`. They ask and change nothing. docs/doctor
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
 from time import monotonic
+from traceback import extract_tb
 from typing import Literal
 
+from stream import logs
 from stream.settings import Settings
 
 STATIONS = ("ingest", "classifier", "indexer")
@@ -73,17 +76,15 @@ def examine(
 ) -> list[Finding]:
     """Runs the checks of all parts side by side; what two of them find is there once.
 
-    Raises:
-        Exception: what a check raised, which is our own fault.
+    A part whose check stops with a fault of ours, or does not end, keeps what it had found.
     """
     found: dict[str, list[Finding]] = {name: [] for name in checks}
-    faults: list[Exception] = []
 
     def run(name: str) -> None:
         try:
             found[name].extend(checks[name](settings, watch))
-        except Exception as fault:  # noqa: BLE001 - raised below, in the thread that asked
-            faults.append(fault)
+        except Exception as fault:  # noqa: BLE001 - told as a finding, beside the others
+            found[name].append(_failed(name, fault))
 
     # Daemons, so that one that hangs cannot hold the program up.
     threads = {name: Thread(target=run, args=(name,), daemon=True) for name in checks}
@@ -94,9 +95,19 @@ def examine(
         thread.join(max(0.0, deadline - monotonic()))
         if thread.is_alive():
             found[name] = [*found[name], _unfinished(name, watch + limit)]
-    if faults:
-        raise faults[0]
     return list(dict.fromkeys(one for findings in found.values() for one in findings))
+
+
+def _failed(name: str, fault: Exception) -> Finding:
+    place = extract_tb(fault.__traceback__)[-1]
+    file = Path(place.filename)
+    return problem(
+        "check-failed",
+        f"the checks of {name} stopped at {file.parent.name}/{file.name}:{place.lineno} with "
+        f"{type(fault).__name__}: {logs.said(fault)}; what they would have looked at after that "
+        "is not told",
+        "this is a fault of emostream's own: report it with that line",
+    )
 
 
 def _unfinished(name: str, seconds: float) -> Finding:

@@ -96,7 +96,8 @@ def of_groups(
                 yield problem(
                     "group-without-member",
                     f"{lag} records of {topic} wait, and no {group} reads them",
-                    f"start it: `{_command(group)}`",
+                    f"start it: `{_command(group)}`; if it stopped by itself, its last log line "
+                    "says why",
                 )
             elif lag:
                 behind[group] = [lag]

@@ -100,7 +100,7 @@ def choice(arguments: argparse.Namespace) -> Choice:
 
 
 def report(outcomes: Iterator[Left | DeadLetter]) -> int:
-    """Tells what became of each letter; 1 where one was left."""
+    """Tells what became of each letter; 1 where one was left, or none was there."""
     back = left = 0
     for one in outcomes:
         if isinstance(one, Left):
@@ -108,15 +108,19 @@ def report(outcomes: Iterator[Left | DeadLetter]) -> int:
             _say(f"{id_of(one.letter)}  left: {shown(one.reason)}")
         else:
             back += 1
+    if not back + left:
+        return _none()
     _say(f"{back:,} replayed, {left:,} left")
     return 1 if left else 0
 
 
 def dry_run(letters: Iterator[DeadLetter]) -> int:
-    """Names the letters that would be replayed."""
+    """Names the letters that would be replayed; 1 where there is none."""
+    found = False
     for one in letters:
+        found = True
         _say(f"{id_of(one)}  {shown(one.source.place)}  {shown(cause_of(one))}")
-    return 0
+    return 0 if found else _none()
 
 
 def shown(text: str) -> str:
@@ -142,7 +146,10 @@ def described(letter: DeadLetter) -> Iterator[str]:
     for name, value in rows.items():
         if value is not None:
             yield f"{shown(name):10} {shown(value)}"
-    cut = "" if letter.whole else f", of which {len(letter.original):,} are kept"
+    cut = "" if letter.whole else f", of which {len(letter.original or b''):,} are kept"
+    if letter.original is None:
+        yield f"{'original':10} no value at all (null)"
+        return
     yield f"{'original':10} {letter.original_size:,} bytes{cut}"
     try:
         text = letter.original.decode()
@@ -218,6 +225,11 @@ def _id(text: str) -> str:
     if len(text) < SHORTEST_ID or set(text) - set("0123456789abcdef"):
         raise argparse.ArgumentTypeError(f"{text}: must be an id, or its first four digits or more")
     return text
+
+
+def _none() -> int:
+    _say("no letter matches (--again: also those that have been replayed)")
+    return 1
 
 
 def _say(line: str) -> None:

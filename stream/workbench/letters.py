@@ -54,6 +54,52 @@ class Choice:
         )
 
 
+class Replays:
+    """How replays ended: the letter of what failed again belongs to the letter it came from.
+
+    A record only says where it came from. It is believed where the letter of that place says that
+    it was put back so often; else its letter stands for itself, as every other does.
+    """
+
+    def __init__(self) -> None:
+        self._marked: dict[bytes, int] = {}
+        """How often each letter has been put back, of those that have."""
+        self._failed: dict[tuple[bytes, int], DeadLetter] = {}
+        """What failed again, without its bytes, by the first letter's key and the replay."""
+
+    def add(self, letter: DeadLetter) -> None:
+        """Notes a letter; of several under one key the last counts."""
+        digest = _digest(letter.key.encode())
+        times = letter.replays + (letter.replayed_at is not None)
+        if letter.replayed_at or (times and letter.replay_of is None):
+            self._marked[digest] = times
+        else:
+            self._marked.pop(digest, None)
+        if letter.replay_of is not None:
+            first = _digest(letter.key_at(letter.replay_of).encode())
+            self._failed[first, letter.replays] = letter.stub()
+
+    def now(self, letter: DeadLetter) -> DeadLetter | None:
+        """Gives a letter as it is once all are noted; None where it belongs to another."""
+        if letter.replay_of is not None:
+            first = _digest(letter.key_at(letter.replay_of).encode())
+            if letter.replays <= self._marked.get(first, 0):
+                return None
+        times = letter.replays + 1
+        failed = self._failed.get((_digest(letter.key.encode()), times))
+        if letter.replayed_at is None or failed is None:
+            return letter
+        return letter.model_copy(
+            update={
+                "stage": failed.stage,
+                "reason": failed.reason,
+                "failed_at": failed.failed_at,
+                "replays": times,
+                "replayed_at": None,
+            }
+        )
+
+
 class DeadPlaces:
     """The places of topics whose records dead letters keep."""
 
@@ -65,7 +111,7 @@ class DeadPlaces:
         self.beyond: list[tuple[str, str]] = []
         """Topic and key of each letter whose record that topic does not hold any more."""
         self._begins = begins
-        self._kept: dict[str, tuple[int, int]] = {}
+        self._kept: dict[str, int] = {}
         self._inputs: set[bytes] = set()
 
     def add(self, received: Received) -> None:
@@ -83,15 +129,13 @@ class DeadPlaces:
         begin = self._begins.get(source.topic or "", {}).get(source.partition or 0, 0)
         if (source.offset or 0) < begin and letter.original_key:
             self.beyond.append((source.topic or "", letter.original_key))
-        place = source.place
-        known = self._kept.get(place, (-1, 0))
-        self._kept[place] = max(known, (letter.replays, version_of(letter.failed_at)))
+        failed_at = version_of(letter.failed_at)
+        self._kept[source.place] = max(self._kept.get(source.place, 0), failed_at)
 
     def keep(self, record: Received) -> bool:
-        """Whether a letter keeps this record, and not only what it was before it was replayed."""
-        place, replays = record.origin
-        found = self._kept.get(place)
-        return found is not None and found[0] >= replays and found[1] > record.timestamp - STALE_MS
+        """Whether a letter keeps this record, at its own place."""
+        found = self._kept.get(record.place)
+        return found is not None and found > record.timestamp - STALE_MS
 
 
 def letters(settings: Settings, crawl: str | None = None, since: datetime | None = None) -> Letters:
@@ -101,6 +145,7 @@ def letters(settings: Settings, crawl: str | None = None, since: datetime | None
         UserError: Kafka gives nothing any more.
     """
     found: dict[str, DeadLetter] = {}
+    replays = Replays()
     foreign = 0
     for received in records(settings, DEAD_LETTER, since):
         if received.value is None:  # a record without a value: compaction removes its key
@@ -112,7 +157,8 @@ def letters(settings: Settings, crawl: str | None = None, since: datetime | None
             continue
         if crawl in (None, letter.crawl):
             found[letter.key] = letter
-    return Letters(list(found.values()), foreign)
+            replays.add(letter)
+    return Letters([one for letter in found.values() if (one := replays.now(letter))], foreign)
 
 
 def latest(
@@ -120,25 +166,27 @@ def latest(
 ) -> Iterator[DeadLetter]:
     """Gives, of the letters under each key, the last, if it is wanted.
 
-    The topic is read twice, so that not all originals need be in memory at once.
+    A letter whose replay failed again is open, with the last reason and the first original. The
+    topic is read twice, so that not all originals need be in memory at once.
 
     Raises:
         UserError: Kafka gives nothing any more.
     """
     last: dict[bytes, tuple[int, int]] = {}
+    replays = Replays()
     for received in records(settings, DEAD_LETTER, since):
         digest = _digest(received.key or received.place.encode())
         last[digest] = (received.partition, received.offset)
+        if letter := _letter(received):
+            replays.add(letter)
     places = set(last.values())
     for received in records(settings, DEAD_LETTER, since):
         if (received.partition, received.offset) not in places:
             continue
-        try:
-            letter = decode_dead_letter(received.value)
-        except InvalidRecord:
-            continue
-        if wanted(letter):
-            yield letter
+        letter = _letter(received)
+        now = replays.now(letter) if letter else None
+        if now is not None and wanted(now):
+            yield now
 
 
 def records(settings: Settings, topic: Topic, since: datetime | None = None) -> Iterator[Received]:
@@ -169,6 +217,13 @@ def cause_of(letter: DeadLetter) -> str:
 def id_of(letter: DeadLetter) -> str:
     """Names a letter in a few characters that can be typed."""
     return _digest(letter.key.encode()).hex()[:ID_DIGITS]
+
+
+def _letter(received: Received) -> DeadLetter | None:
+    try:
+        return decode_dead_letter(received.value)
+    except InvalidRecord:
+        return None
 
 
 def _digest(key: bytes) -> bytes:

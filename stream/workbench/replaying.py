@@ -1,8 +1,9 @@
 """Dead letters' originals back to the topics they came from.
 
-A letter is marked as replayed before its original goes back, so that the letter of a record that
-fails again, which replaces it, cannot be taken for an older one. What is between the two when the
-command dies stays a dead letter and says that it was replayed: `--again` takes it too.
+A letter is marked as replayed before its original goes back, and keeps that original: what fails
+again has a letter of its own, which is believed to belong to the first because that is marked. What
+is between the two when the command dies stays a dead letter and says that it was replayed:
+`--again` takes it too.
 """
 
 import shlex
@@ -149,17 +150,17 @@ def _complete(letter: DeadLetter) -> bool:
 
 def _outgoing(letter: DeadLetter, whole: Received | None, fix: Fix | None) -> Outgoing:
     if letter.source.topic is None:
-        raise Unmendable("it was on no topic: `python -m ingest replay --dead-letters` takes it")
+        raise Unmendable("it was on no topic: `python -m ingest dead-letters` takes it")
     if letter.source.topic not in TOPICS:
         raise Unmendable("it names a topic that is not one of the line's")
-    if whole is not None and not (whole.value or b"").startswith(letter.original):
+    if whole is not None and not (whole.value or b"").startswith(letter.original or b""):
         whole = None  # the topic was made anew: another record has the place now
     if whole is None and not letter.whole:
         raise Unmendable(
             f"{letter.original_size:,} bytes were too many to keep, and "
             f"{letter.source.topic} does not hold them any more"
         )
-    value = letter.original if whole is None else whole.value or b""
+    value = letter.original if whole is None else whole.value
     origin = f"{letter.source.place} {letter.replays + 1}".encode()
     if whole is None:
         key: str | bytes | None = letter.original_key
@@ -171,6 +172,6 @@ def _outgoing(letter: DeadLetter, whole: Received | None, fix: Fix | None) -> Ou
         headers = (*headers, (CRAWL_HEADER, letter.crawl.encode()))
     return Outgoing(
         key=key,
-        value=fix(value) if fix else value,
+        value=fix(value or b"") if fix else value,
         headers=(*headers, (REPLAY_HEADER, origin)),
     )

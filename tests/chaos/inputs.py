@@ -18,7 +18,7 @@ SAID = """
 """
 WORDS = SAID.split()
 
-Meaning = Literal["post", "deletion", "unreadable", "refused"]
+Meaning = Literal["post", "deletion", "author gone", "unreadable", "refused"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Given:
     """Milliseconds since 1970, of a post."""
     text: str = ""
     month: str = ""
+    author: str = ""
+    """The key of a post's author, where it has one."""
+    moment: int = 0
+    """Milliseconds since 1970: when a post was written; until when the posts of an author go."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ def make(crawl: str, posts: int) -> Inputs:
     given: list[Given] = []
     for number in range(posts):
         given += _life(random, f"{crawl}.{number}")
+    for number in range(max(4, posts // 20)):
+        given += _author(random, f"{crawl}.a{number}")
     given += [_unreadable(random, crawl, n) for n in range(max(2, posts // 40))]
     given += [_refused(random, crawl, n) for n in range(max(2, posts // 40))]
     return Inputs(
@@ -85,17 +91,50 @@ def _life(random: Random, native_id: str) -> list[Given]:
     return random.choices(lives, weights=(40, 10, 12, 10, 8, 8, 5, 5, 2, 1, 1))[0]()
 
 
-def _post(random: Random, native_id: str, created: datetime, observed: datetime) -> Given:
+def _author(random: Random, author_id: str) -> list[Given]:
+    """Someone who leaves the platform: posts from before, and, once they are back, from after."""
+    left = FIRST_DAY + timedelta(days=random.randrange(45, 75), seconds=random.randrange(86_400))
+    later = left + timedelta(days=random.randrange(1, 30))
+
+    def post(number: int, created: datetime) -> list[Given]:
+        observed = created + timedelta(minutes=random.randrange(1, 500))
+        native_id = f"{author_id}.{number}"
+        return [_post(random, native_id, created, observed, author_id)] * random.randint(1, 2)
+
+    before = [
+        *post(0, left - timedelta(days=40)),
+        *post(1, left - timedelta(days=1)),
+        *post(2, left),
+    ]
+    after = [*post(3, left + timedelta(milliseconds=1)), *post(4, later), *post(5, later)]
+    gone, again = _author_gone(author_id, left), _author_gone(author_id, later)
+    lives: list[Callable[[], list[Given]]] = [
+        lambda: [*before, gone],
+        lambda: [gone, *before],
+        lambda: [*before, gone, *after, *before],
+        lambda: [gone, *before, *after, gone],
+        lambda: [*before, gone, *after, again, gone],
+    ]
+    return random.choice(lives)()
+
+
+def _post(
+    random: Random, native_id: str, created: datetime, observed: datetime, author_id: str = ""
+) -> Given:
     observed = observed.replace(microsecond=observed.microsecond // 1000 * 1000)
     text = " ".join(random.choices(WORDS, k=random.randint(3, 30)))
     fields = _fields(native_id, created, observed, text)
+    if author_id:
+        fields["author"] = {"id": author_id}
     return Given(
         _line(fields),
         "post",
         f"{PLATFORM}:{native_id}",
-        round(observed.timestamp() * 1000),
+        _milliseconds(observed),
         text,
         f"{created:%Y.%m}",
+        _author_key(author_id) if author_id else "",
+        _milliseconds(created),
     )
 
 
@@ -103,6 +142,24 @@ def _deletion(native_id: str, created: datetime) -> Given:
     when = (created + timedelta(days=1)).isoformat()
     fields = {"kind": "deletion", "platform": PLATFORM, "native_id": native_id, "deleted_at": when}
     return Given(_line(fields), "deletion", f"{PLATFORM}:{native_id}")
+
+
+def _author_gone(author_id: str, when: datetime) -> Given:
+    fields = {
+        "kind": "author_deletion",
+        "platform": PLATFORM,
+        "author_id": author_id,
+        "deleted_at": when.isoformat(),
+    }
+    return Given(_line(fields), "author gone", _author_key(author_id), moment=_milliseconds(when))
+
+
+def _author_key(author_id: str) -> str:
+    return f"{PLATFORM}:author:{author_id}"
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
 
 
 def _too_many(sight: Given) -> Given:

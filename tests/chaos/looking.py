@@ -1,4 +1,4 @@
-"""What is on the topics and in the index, read without any code of the line."""
+"""What is on the topics and in the index, read with the bare client and plain HTTP."""
 
 import base64
 import json

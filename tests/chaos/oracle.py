@@ -1,7 +1,10 @@
-"""What must be there at the end, from what went in: a model that shares no code with the line.
+"""What must be there at the end, from what went in: a model that knows nothing else.
 
-For each post the newest sight of it, unless the post was ever deleted; each deletion on record;
-a dead letter for each record that nobody could use. Nothing else, and nothing twice.
+The one thing it asks of the line is the classifier's predictor, for the labels.
+
+For each post the newest sight of it, unless the post was ever deleted, or its author with all posts
+until then; each deletion on record; a dead letter for each record that nobody could use. Nothing
+else, and nothing twice.
 """
 
 from collections.abc import Iterator
@@ -37,6 +40,7 @@ def expected(inputs: Inputs) -> State:
     """Says what the line must hold of a crawl when it is at rest."""
     state = State()
     newest: dict[str, Document] = {}
+    until: dict[str, int] = {}
     for one in inputs.ingest:
         if one.means == "unreadable":
             state.letters.add(("ingest", one.data))
@@ -44,8 +48,14 @@ def expected(inputs: Inputs) -> State:
             state.letters.add(("indexer", one.key.encode()))
         elif one.means == "deletion":
             state.deletions.add(one.key)
+        elif one.means == "author gone":
+            state.deletions.add(one.key)
+            until[one.key] = max(one.moment, until.get(one.key, 0))
         elif one.key not in newest or one.observed > newest[one.key].version:
             newest[one.key] = Document(one.key, one.month, one.observed, one.text)
+    state.deletions |= {
+        one.key for one in inputs.ingest if one.author and one.moment <= until.get(one.author, -1)
+    }
     state.documents = [one for key, one in newest.items() if key not in state.deletions]
     state.letters |= {("classifier", data) for data in inputs.collected}
     state.letters |= {("indexer", data) for data in inputs.classified}

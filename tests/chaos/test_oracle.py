@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import get_args
 
 import pytest
 
 from tests.chaos import inputs, oracle
-from tests.chaos.inputs import Given, Inputs
+from tests.chaos.inputs import Given, Inputs, Meaning
 from tests.chaos.oracle import Document, State, expected, violations
 
 
@@ -16,6 +17,14 @@ def sight(key: str, observed: int, text: str = "hi") -> Given:
 
 def gone(key: str) -> Given:
     return Given(b"", "deletion", key)
+
+
+def written(key: str, moment: int, author: str = "chaos:author:ann") -> Given:
+    return Given(b"", "post", key, moment + 5, "hi", "2026.03", author, moment)
+
+
+def left(moment: int, author: str = "chaos:author:ann") -> Given:
+    return Given(b"", "author gone", author, moment=moment)
 
 
 def of(*given: Given) -> State:
@@ -31,6 +40,13 @@ def test_a_deleted_post_is_gone_whether_it_came_before_or_after() -> None:
     state = of(sight("a", 5), gone("a"), gone("b"), sight("b", 5), sight("c", 5), gone("d"))
     assert [one.key for one in state.documents] == ["c"]
     assert state.deletions == {"a", "b", "d"}
+
+
+def test_the_posts_of_an_author_who_left_are_gone_up_to_that_moment_and_only_theirs() -> None:
+    other = written("other", 4, "chaos:author:bea")
+    state = of(written("a", 4), left(5), written("b", 5), written("c", 6), other, left(3))
+    assert [one.key for one in state.documents] == ["c", "other"]
+    assert state.deletions == {"chaos:author:ann", "a", "b"}
 
 
 def test_what_nobody_can_use_is_a_dead_letter_of_the_station_that_met_it() -> None:
@@ -100,8 +116,10 @@ def test_every_harm_is_named(named: str) -> None:
 
 def test_the_inputs_hold_every_kind_of_life() -> None:
     given = inputs.make("kinds", inputs_of_a_seed := 150)
-    assert {one.means for one in given.ingest} == {"post", "deletion", "unreadable", "refused"}
+    assert {one.means for one in given.ingest} == set(get_args(Meaning))
     state = oracle.expected(given)
     assert len(state.documents) > inputs_of_a_seed / 2
     assert len({one.month for one in state.documents}) >= 4
     assert len(state.deletions) > 5
+    gone = [one.key in state.deletions for one in given.ingest if one.author]
+    assert gone.count(True) > 5 and gone.count(False) > 5

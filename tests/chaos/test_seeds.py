@@ -23,6 +23,7 @@ def test_two_workers_of_each_station_keep_the_law_whoever_dies(under_test: Line,
 
 @pytest.mark.end_to_end
 def test_the_seeds_have_really_killed() -> None:
+    assert sorted(results) == list(SEEDS), "run it with the seeds"
     deaths = sum((Counter(one.deaths) for one in results.values()), Counter())
     points = {cause.partition(":")[0] for cause in deaths if cause.startswith("at ")}
     assert deaths["kill -9"] >= 2 * len(results)

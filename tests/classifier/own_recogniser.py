@@ -18,4 +18,25 @@ class Shouting:
         ]
 
 
+class Failing(Shouting):
+    """Cannot be made."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("no weights")
+
+
+def one_language() -> Shouting:
+    """Makes one whose languages are a string."""
+    made = Shouting()
+    made.languages = "en"
+    return made
+
+
+def nameless() -> Shouting:
+    """Makes one without a name."""
+    made = Shouting()
+    made.name = ""
+    return made
+
+
 settings = {"no": "recogniser"}

@@ -74,3 +74,20 @@ def test_posts_that_another_model_labelled_last_are_named(
     assert list(of_labels(settings, "new@2")) == []
     (found,) = of_labels(settings, "old@1")
     assert (found.code, "new@2" in found.sentence) == ("model-mismatch", True)
+
+
+@pytest.mark.stack
+def test_a_foreign_document_under_the_alias_neither_stops_the_check_nor_hides_our_posts(
+    node: Elasticsearch, stack: Stack
+) -> None:
+    settings = Settings(elasticsearch=stack.elasticsearch)
+    foreign = {"emostream": {"classified_at": "2099-01-01T00:00:00Z"}}
+    node.index(index="emotions-foreign", document=foreign)
+    node.indices.put_alias(index="emotions-foreign", name=ALIAS)
+    node.indices.refresh(index=ALIAS)
+    assert list(of_labels(settings, "new@2")) == []
+    moment = "2026-03-14T01:00:00+00:00"
+    ours = {"@timestamp": moment, "emostream": {"model": "old@1", "classified_at": moment}}
+    node.index(index="emotions-v1-2026.03", document=ours, refresh=True)
+    (found,) = of_labels(settings, "new@2")
+    assert (found.code, "old@1" in found.sentence) == ("model-mismatch", True)

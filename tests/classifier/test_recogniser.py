@@ -79,11 +79,49 @@ def test_a_class_of_one_s_own_is_a_recogniser() -> None:
             "is no class or function that makes a recogniser",
         ),
         ("python:builtins.dict", "what builtins.dict makes has no `name`"),
+        (
+            "python:tests.classifier.own_recogniser.Failing",
+            "own_recogniser.Failing cannot be made: RuntimeError: no weights$",
+        ),
+        (
+            "python:tests.classifier.own_recogniser.one_language",
+            'its `languages` must be a tuple of texts, as \\("en",\\)',
+        ),
+        (
+            "python:tests.classifier.own_recogniser.nameless",
+            "its `name` must be a text of up to 512 characters",
+        ),
+        ("python:tests.classifier.broken_recogniser.Any", "cannot be imported: ValueError: broken"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(setting: str, said: str) -> None:
     with pytest.raises(UserError, match=f"^EMOSTREAM_RECOGNISER: .*{said}"):
         load(setting)
+
+
+PERSON = Entity(type="Person", text="Mira")
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([], "gives no list with an answer for each text"),
+        ([(PERSON,)] * 2, "gives no list with an answer for each text"),
+        (iter([(PERSON,)]), "gives no list with an answer for each text"),
+        ([None], "gives no tuple of entities for a text"),
+        ([PERSON], "gives no tuple of entities for a text"),
+        ([({"type": "Person", "text": "Mira"},)], "gives what is no stream.posts.Entity"),
+        ([(Entity(type="Alien", text="Mira"),)], "gives a type that is none of Person, Place"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_line_that_names_the_setting(answers: Any, said: str) -> None:
+    class Mistaken(First):
+        def recognise(self, texts: Sequence[str]) -> list[Found]:
+            given: list[Found] = answers
+            return given
+
+    with pytest.raises(UserError, match=f"^EMOSTREAM_RECOGNISER: first@1 {said}"):
+        recognised(Mistaken(), ["Mira sang"], ["en"])
 
 
 def test_without_the_library_the_line_says_how_to_install_it(

@@ -7,7 +7,6 @@ from classifier.service import STATION, classified
 from classifier.spacy_recogniser import SpacyRecogniser
 from indexer import service as indexer
 from stream import worker
-from stream.audit.account import STATIONS
 from stream.codec import decode_classified, decode_collected, encode
 from stream.posts import (
     AuthorDeletion,
@@ -21,6 +20,7 @@ from stream.posts import (
 )
 from stream.records import Item, Received
 from stream.testing import MemoryDeadLetters, MemorySink, MemorySource
+from stream.topics import STATIONS
 from tests.classifier.spacy_models import ruled
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -9,6 +9,8 @@ from kafka import KafkaAdminClient
 
 from stack import Stack, running
 from stream.broker import connection
+from stream.elastic import connect
+from stream.index import DELETIONS
 from stream.settings import Settings
 from stream.topics import DEAD_LETTER
 from tests.end_to_end.conftest import ROOT, Pipeline
@@ -48,4 +50,6 @@ def test_a_line_that_works_raises_no_alarm_and_each_fault_of_it_is_named(
     admin = KafkaAdminClient(**connection(Settings(kafka=pipeline.stack.kafka)))
     admin.delete_topics([DEAD_LETTER.name])
     admin.close()
-    assert examined(pipeline) == (1, ["topic-missing", "group-without-member"])
+    with connect(Settings(elasticsearch=pipeline.stack.elasticsearch)) as client:
+        client.indices.delete(index=DELETIONS)
+    assert examined(pipeline) == (1, ["topic-missing", "group-without-member", "index-missing"])

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Event
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,8 @@ from indexer import queries
 from indexer.counters import IndexerCounters
 from indexer.sink import ElasticsearchSink, limits
 from stream import worker
+from stream.audit.account import audit
+from stream.audit.command import sentences
 from stream.broker import KafkaSource, KafkaWriter, connection, read_to_end
 from stream.codec import decode_classified, decode_dead_letter, encode
 from stream.dead_letters import DeadLetter
@@ -119,8 +122,19 @@ class Line:
         assert len(found) == len(hits), "an id is in two indices"
         return found
 
-    def assert_law(self, dead: Collection[str] = (), deleted: Collection[str] = ()) -> None:
-        """All that was sent is indexed, deleted or a dead letter, and in one of these alone."""
+    def assert_law(
+        self,
+        dead: Collection[str] = (),
+        deleted: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> None:
+        """All that was sent is indexed, deleted or a dead letter: by the audit, and by hand.
+
+        `since` is from when on the topic has held everything, where somebody has emptied it.
+        """
+        line = {self.group: self.topic}
+        account = audit(self.node, self.settings, stations=line, since=since)
+        assert account.holds, "\n".join(sentences(account))
         indexed = set(self.documents())
         letters = {letter.original_key for letter in self.letters()}
         assert letters == set(dead)

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from indexer.bulk import Bulk, InFlight, Limits
+from indexer.bulk import ATTEMPTS, Bulk, InFlight, Limits
+from indexer.counters import BulkCounters
+from stream.backoff import Backoff
 from stream.elastic import connect
 from stream.errors import Backpressure
 from stream.settings import Settings
 from tests.faults.station import Line, wait_until
-from tests.indexer.fake_node import FakeNode, accept, fake_node, items, whole
+from tests.indexer.fake_node import accept, fake_node, items, whole
 from tests.indexer.test_bulk import action
 
 MEGABYTE = 1_000_000
@@ -40,10 +42,9 @@ def test_the_bound_grows_by_one_is_halved_and_stays_between_one_and_the_most() -
 class Watched:
     """Answers a bulk request, and knows how many were under way at once."""
 
-    def __init__(self, node: FakeNode) -> None:
+    def __init__(self) -> None:
         self.now, self.most = 0, 0
         self._lock = threading.Lock()
-        self._node = node
 
     def __call__(self, ids: list[str]) -> Any:
         with self._lock:
@@ -59,7 +60,7 @@ class Watched:
 @pytest.mark.case(27)
 def test_no_more_requests_are_under_way_than_the_bound_and_fewer_after_a_refusal() -> None:
     with fake_node() as node, connect(Settings(elasticsearch=node.address)) as client:
-        watched = Watched(node)
+        watched = Watched()
         node.script = [watched] * 200
         bulk = Bulk(client, ONE_EACH, Event())
         bulk.send([action(str(number)) for number in range(30)])
@@ -73,6 +74,42 @@ def test_no_more_requests_are_under_way_than_the_bound_and_fewer_after_a_refusal
         assert watched.most == MOST // 2
 
 
+class Turns(BulkCounters):
+    """Counts how often somebody says that the batch gets on."""
+
+    turns = 0
+
+    def turn(self) -> None:
+        self.turns += 1
+
+
+@pytest.mark.wire
+def test_a_batch_of_which_nothing_is_taken_does_not_get_on() -> None:
+    with fake_node() as node, connect(Settings(elasticsearch=node.address)) as client:
+        node.script = [lambda ids: items(dict.fromkeys(ids, 429))] * ATTEMPTS
+        counters = Turns("bulk")
+        with pytest.raises(Backpressure):
+            Bulk(client, Limits(1000, MEGABYTE, 0.001), Event(), counters).send([action("a")])
+    assert counters.turns == 0
+
+
+@pytest.mark.wire
+@pytest.mark.case(27)
+def test_requests_that_fail_together_make_the_next_wait_longer_once() -> None:
+    with fake_node() as node, connect(Settings(elasticsearch=node.address)) as client:
+        bulk = Bulk(client, ONE_EACH, Event())
+        bulk.send([action(str(number)) for number in range(12)])  # the bound is the most now
+        bulk.backoff = Backoff(1.0, 60.0, jitter=0.0)
+        node.script = [whole(503)] * (MOST + MOST // 2)
+        waits = []
+        for _ in range(2):
+            with pytest.raises(Backpressure) as refused:
+                bulk.send([action(str(number)) for number in range(MOST)])
+            waits.append(refused.value.retry_after)
+        assert waits == [1.0, 2.0]
+        assert len(node.requests) == 12 + MOST + MOST // 2, "they did not fail together"
+
+
 @pytest.mark.wire
 @pytest.mark.case(1)
 def test_a_node_that_takes_one_item_of_a_request_gets_to_its_end() -> None:
@@ -84,26 +121,28 @@ def test_a_node_that_takes_one_item_of_a_request_gets_to_its_end() -> None:
 
     with fake_node() as node, connect(Settings(elasticsearch=node.address)) as client:
         node.script = [take_one] * len(ids)
-        bulk = Bulk(client, Limits(1000, MEGABYTE, 0.001), Event())
+        counters = Turns("bulk")
+        bulk = Bulk(client, Limits(1000, MEGABYTE, 0.001), Event(), counters)
         outcomes = bulk.send([action(one) for one in ids])
         assert [one.status for one in outcomes] == [201] * len(ids)
+        assert counters.turns == len(ids), "it gets on, and looks as if it hung"
         assert node.requests == [ids[number:] for number in range(len(ids))]
 
 
 @pytest.mark.wire
 @pytest.mark.case(26)
 def test_outcomes_are_in_the_order_of_their_actions_whichever_request_ends_first() -> None:
-    def slow_if_first(ids: list[str]) -> Any:
-        if "0" in ids:
-            time.sleep(0.1)
+    def last_if_first(ids: list[str]) -> Any:
+        if ids == ["0"]:
+            wait_until(lambda: len(node.ended) == 12 + MOST - 1, "the others of its round", 10)
         return items({one: 201 if int(one) % 3 else 409 for one in ids})
 
     with fake_node() as node, connect(Settings(elasticsearch=node.address)) as client:
         bulk = Bulk(client, ONE_EACH, Event())
         bulk.send([action(str(number)) for number in range(12)])  # the bound is the most now
-        node.script = [slow_if_first] * 12
+        node.script = [last_if_first] * 12
         outcomes = bulk.send([action(str(number)) for number in range(12)])
-        assert node.requests[12:16] != [["0"]] * 4
+        assert node.ended[12 + MOST - 1] == ["0"]
     assert [one.older for one in outcomes] == [number % 3 == 0 for number in range(12)]
 
 

@@ -49,6 +49,8 @@ class FakeNode(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: list[Responder] = []
         self.requests: list[list[str]] = []
+        self.ended: list[list[str]] = []
+        """The same, in the order in which they were answered."""
         self.released = Event()
         self.product: str | None = "Elasticsearch"
 
@@ -109,7 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         server.requests.append(ids)
         respond = server.script.pop(0) if server.script else accept
-        return respond(ids)
+        answer = respond(ids)
+        server.ended.append(ids)
+        return answer
 
     def log_message(self, *_: Any) -> None:
         """Keeps the test's output quiet."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from stack import Stack
 from stream.broker import KafkaWriter, create_topics
 from stream.codec import encode
 from stream.dead_letters import DeadLetter, Source, dead_letter
+from stream.elastic import connect
 from stream.errors import Backpressure, UserError
 from stream.posts import Author, AuthorDeletion, Collected, Deletion
 from stream.records import Outgoing, Received
@@ -25,6 +27,7 @@ from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED, DEAD_LETTER
 from stream.workbench import letters
+from tests.faults.proxy import proxy
 from tests.indexer.records import NOON, classified, deletion, items, origin
 
 
@@ -307,6 +310,28 @@ def test_waiting_ends_when_the_last_post_has_come(node: Elasticsearch, crawl: Cr
     assert one.settled
     assert seen[0] == 1
     assert seen[-1] == 2
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("asked", [b"/_count", b"/_mget"])
+def test_a_node_that_does_not_answer_while_we_wait_is_asked_again(
+    stack: Stack, crawl: Crawl, asked: bytes
+) -> None:
+    post = crawl.post("1")
+    crawl.collect([post.post])
+    crawl.sink.write(items(post))
+    with proxy(stack.elasticsearch) as between:
+
+        def heal() -> None:
+            between.lost.wait()
+            between.lose = None
+
+        between.lose = asked
+        Thread(target=heal, daemon=True).start()
+        with connect(Settings(elasticsearch=between.address)) as client:
+            one = crawl.settle(client.options(request_timeout=1), wait=60, unique_ids=1)
+    assert between.lost.is_set()
+    assert one.settled, one.sentences()
 
 
 @pytest.mark.stack

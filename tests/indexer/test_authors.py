@@ -114,6 +114,34 @@ def test_all_posts_of_an_author_go_and_only_theirs(
 
 
 @pytest.mark.stack
+def test_a_batch_of_authors_who_left_asks_for_their_posts_in_one_search(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    months = [NOON - timedelta(days=31 * n) for n in range(4)]
+    for who in ("17", "18", "19"):
+        author = Author(id=who)
+        named = [(f"{who}-{n}", month) for n, month in enumerate(months)]
+        platform.write(*(platform.post(one, author, created_at=at) for one, at in named))
+    # A post whose own time has changed is in two months.
+    platform.write(platform.post("17-0", Author(id="17"), created_at=months[1]))
+    asked: list[tuple[str, bytes]] = []
+    transport = platform.node.transport
+    perform = transport.perform_request
+
+    def noting(method: str, target: str, **options: Any) -> Any:
+        body = options.get("body")
+        asked.append((target.partition("?")[0], body if isinstance(body, bytes) else b""))
+        return perform(method, target, **options)
+
+    monkeypatch.setattr(transport, "perform_request", noting)
+    platform.write(platform.gone("17"), platform.gone("18"), *map(platform.gone, "1234"))
+    assert [target for target, _body in asked].count("/_search") == 1
+    erased = [body.count(b'"delete"') for target, body in asked if target == "/_bulk"]
+    assert sum(erased) == 2 * len(months) + 1, "asked of months in which they have no post"
+    assert platform.ids == [f"19-{n}" for n in range(len(months))]
+
+
+@pytest.mark.stack
 def test_posts_that_come_after_their_author_s_deletion_stay_out_if_they_are_older(
     platform: Platform,
 ) -> None:

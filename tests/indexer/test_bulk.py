@@ -9,7 +9,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from indexer.bulk import ATTEMPTS, Bulk, IndexingError, Limits, fault, outcome, parts
-from stream.elastic import LONGEST_WAIT, REQUEST_SECONDS, Backoff, connect
+from stream.backoff import LONGEST_WAIT
+from stream.elastic import REQUEST_SECONDS, connect
 from stream.errors import Backpressure, UserError
 from stream.health import STALE_SECONDS
 from stream.settings import Settings
@@ -50,15 +51,6 @@ def test_requests_are_cut_by_count() -> None:
 def test_requests_are_cut_by_bytes_and_one_larger_than_a_request_goes_alone() -> None:
     actions = dict(enumerate([b"1234", b"1234", b"1234", b"1" * 99, b"1"]))
     assert [list(part) for part in parts(actions, Limits(100, 10, 1))] == [[0, 1], [2], [3], [4]]
-
-
-def test_waits_double_up_to_the_longest_and_are_drawn_below_it() -> None:
-    backoff = Backoff(1.0)
-    for refusals in range(40):
-        assert 0 <= backoff.next() <= min(LONGEST_WAIT, 2.0**refusals)
-    assert max(backoff.next() for _ in range(200)) > LONGEST_WAIT / 2
-    backoff.reset()
-    assert backoff.next() <= 1.0
 
 
 def test_a_request_refused_to_the_last_takes_no_loop_for_dead() -> None:

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from indexer import security, templates
 from indexer.checks import of_cluster
+from indexer.deletions import INDEX as DELETIONS
 from indexer.documents import FAMILY
 from stack import Stack
 from stream.elastic import connect
@@ -124,6 +125,33 @@ def test_an_index_that_takes_no_posts_is_named_with_the_request_that_frees_it(
         month.indices.put_settings(index=MONTH, settings={f"index.blocks.{block}": None})
         assert (found.code, MONTH in found.sentence) == ("index-read-only", True)
         assert f"-d '{{\"index.blocks.{block}\":null}}'" in found.mend
+
+
+def test_an_index_that_is_closed_is_named_with_the_request_that_opens_it(
+    month: Elasticsearch, stack: Stack
+) -> None:
+    for index in (MONTH, DELETIONS):
+        month.indices.close(index=index)
+        (found,) = of_cluster(Settings(elasticsearch=stack.elasticsearch), lambda: True)
+        month.indices.open(index=index)
+        assert (found.code, index in found.sentence) == ("index-closed", True)
+        assert f"-X POST '{stack.elasticsearch}/{index}/_open'" in found.mend
+
+
+def test_indices_that_are_gone_are_named_once_the_indexer_has_read_posts(
+    month: Elasticsearch, stack: Stack
+) -> None:
+    settings = Settings(elasticsearch=stack.elasticsearch)
+    assert list(of_cluster(settings, lambda: True)) == []
+    month.indices.delete(index=MONTH)
+    assert list(of_cluster(settings, lambda: False)) == []
+    (found,) = of_cluster(settings, lambda: True)
+    assert (found.code, f"{FAMILY}-*" in found.sentence) == ("index-missing", True)
+    assert "python -m stream audit" in found.mend
+    templates.create(month, MONTH)
+    month.indices.delete(index=DELETIONS)
+    (found,) = of_cluster(settings, lambda: True)
+    assert (found.code, DELETIONS in found.sentence) == ("index-missing", True)
 
 
 def test_posts_that_are_read_from_another_family_are_named(

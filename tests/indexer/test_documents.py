@@ -183,6 +183,12 @@ def test_the_index_is_the_month_of_the_posts_own_time_in_utc(
     assert index_of(created_at) == index
 
 
+def test_a_post_seen_and_written_in_later_months_goes_into_that_of_its_own_time() -> None:
+    last = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
+    post = classified(created_at=last, observed_at=last + timedelta(seconds=1))
+    assert document(post, WRITTEN).index == "emotions-v1-2026.01"
+
+
 @pytest.mark.parametrize(
     ("created_at", "weekday", "hour"),
     [

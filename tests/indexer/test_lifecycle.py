@@ -16,7 +16,8 @@ from indexer import families, lifecycle, templates
 from indexer.lifecycle import NAME, ORIGIN, POLICY, end_of, is_past
 from indexer.sink import ElasticsearchSink
 from stack import Stack
-from stream.elastic import Backoff, connect
+from stream.backoff import Backoff
+from stream.elastic import connect
 from stream.errors import UserError
 from stream.settings import Settings
 from tests.indexer.records import LIMITS, classified, found, items

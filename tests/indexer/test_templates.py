@@ -18,7 +18,8 @@ from indexer import deletions, families, lifecycle, templates
 from indexer.documents import FAMILY, PREFIX, document
 from indexer.sink import ElasticsearchSink
 from stack import Stack
-from stream.elastic import Backoff, connect
+from stream.backoff import Backoff
+from stream.elastic import connect
 from stream.errors import UserError
 from stream.faces import COLOURS, FACES
 from stream.posts import ClassifiedPost

@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from ingest.archive import Archive, mend
+from ingest.archive import Archive, files, mend
 from ingest.inputs import find
 from ingest.reading import Found, read
 from stream.errors import UserError
@@ -131,6 +131,37 @@ def test_the_next_start_mends_it_and_replay_reads_the_whole_folder(
     with Archive(tmp_path, "x", clock.now) as archive:
         archive.add(tweet(9))
     assert ids(tmp_path) == ["0", "1", "2", "9"]
+
+
+def test_of_files_that_began_in_the_same_second_the_last_is_mended(
+    tmp_path: Path, clock: SettableClock
+) -> None:
+    for number in range(3):
+        with Archive(tmp_path, "x", clock.now) as archive:
+            archive.add(tweet(number))
+    found = files(tmp_path, "x")
+    assert [file.name[17:] for file in found] == [
+        "Z.ndjson.gz",
+        "Z-001.ndjson.gz",
+        "Z-002.ndjson.gz",
+    ]
+    whole = [file.stat().st_size for file in found]
+    for file in found:
+        file.write_bytes(file.read_bytes() + b"\x1f\x8b\x08 cut off")
+    Archive(tmp_path, "x", clock.now)
+    assert [file.stat().st_size == size for file, size in zip(found, whole, strict=True)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_mark_of_digits_is_no_number(tmp_path: Path) -> None:
+    names = ["x-20261120T120000Z-12345678.ndjson.gz", "x-20261120T120000Z-12345678-1000.ndjson.gz"]
+    later = ["x-20261120T120000Z-22345678-001.ndjson.gz", "x-20261120T120001Z.ndjson.gz"]
+    for name in (*reversed(later), *reversed(names)):
+        (tmp_path / name).touch()
+    assert [file.name for file in files(tmp_path, "x")] == [*names, *later]
 
 
 def test_a_file_without_a_whole_member_goes(tmp_path: Path, clock: SettableClock) -> None:

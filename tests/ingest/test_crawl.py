@@ -241,15 +241,23 @@ def test_what_a_source_gave_before_it_failed_is_sent_and_remembered(crawling: Cr
     assert crawling.cursor == {"after": 1}
 
 
-def test_it_ends_after_so_many_records_and_a_page_cut_short_is_read_again(
+def test_it_ends_with_the_page_that_reaches_the_limit_and_goes_on_behind_it(
     crawling: Crawling,
 ) -> None:
-    crawling.run(Script(arrival(1), arrival(2, post(2), post(3)), arrival(4)), limit=2)
-    assert crawling.ids == ["1", "2"]
-    assert crawling.cursor == {"after": 1}
-    crawling.run(Script(arrival(2, post(2), post(3)), arrival(4)), limit=2)
-    assert crawling.ids == ["2", "3"]
+    crawling.run(Script(arrival(1), arrival(2, post(2), deletion(3)), arrival(4)), limit=2)
+    assert crawling.ids == ["1", "2", "3"]
     assert crawling.cursor == {"after": 2}
+    crawling.run(Script(arrival(4), arrival(5)), limit=1)
+    assert crawling.ids == ["4"]
+    assert crawling.cursor == {"after": 4}
+
+
+def test_pages_larger_than_the_limit_are_passed_one_by_one(crawling: Crawling) -> None:
+    pages = [arrival(n, *(post(10 * n + one) for one in range(10))) for n in (1, 2)]
+    for page in pages:
+        crawling.run(Script(page, arrival(9)), limit=5)
+        assert len(crawling.ids) == 10
+        assert crawling.cursor == page.cursor
 
 
 def test_it_ends_after_so_many_seconds(crawling: Crawling) -> None:

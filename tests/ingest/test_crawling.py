@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import backoff, platforms
+from ingest import platforms, waiting
 from stream import cli
 from tests.ingest.command import ROOT, Ingest
 from tests.ingest.live.crawler import wait_for
@@ -80,6 +80,7 @@ def test_a_source_can_do_something_else_than_crawl(ingest: Ingest) -> None:
         (["memory", "--report", "no/such/a.json"], "error: no/such/a.json: its folder does not"),
         (["memory", "--hashtag-labels", "no.toml"], "error: no.toml: cannot be read: No such file"),
         (["memory", "--archive", "README.md", "--dry-run"], "README.md: cannot be archived to"),
+        (["memory", "--archive", "", "--dry-run"], "error: --archive: names no place: a folder"),
         (["check"], "the following arguments are required: SOURCE"),
         (["myspace"], "invalid choice: 'myspace' (choose from 'replay', "),
     ],
@@ -99,7 +100,7 @@ def test_a_signal_ends_it_cleanly_and_meanwhile_no_second_one_of_its_name_starts
 ) -> None:
     running = ingest.start("memory", "--posts", "1", "--dry-run")
     wait_for(running.has_shown)
-    code, _, errors = ingest.run("memory", "--dry-run")
+    code, _, errors = ingest.run("memory")
     assert code == 2
     assert errors[-1].startswith("error: a crawl named memory is running already")
     assert ingest.run("check", "memory")[0] == 0
@@ -108,6 +109,22 @@ def test_a_signal_ends_it_cleanly_and_meanwhile_no_second_one_of_its_name_starts
     assert running.ended() == 0
     assert time.monotonic() - began < 10
     assert ": 1 posts, 0 deletions" in running.errors.read_text()
+
+
+def test_while_a_crawl_runs_a_dry_run_of_its_name_shows_records_and_touches_nothing_of_it(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    running = ingest.start("memory", "--posts", "1", "--dry-run")
+    wait_for(running.has_shown)
+    trial = ("memory", "--posts", "1", "--limit", "1", "--dry-run")
+    code, out, _ = ingest.run(*trial)
+    assert (code, len(out)) == (0, 1)
+    code, _, errors = ingest.run(*trial, "--archive", tmp_path / "archive")
+    assert code == 2
+    assert errors[-1].startswith("error: --archive: the crawl named memory is running")
+    assert not (tmp_path / "archive").exists()
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.ended() == 0
 
 
 def test_a_source_that_does_not_let_go_is_left_where_it_is(
@@ -141,7 +158,7 @@ def test_a_signal_ends_what_is_asked_outside_a_crawl(
 def test_what_is_asked_outside_a_crawl_has_a_minute(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 0.2)
     code, _, errors = ingest.run("check", "memory", "--silent")
     assert code == 2
     assert errors == ["error: the platform did not answer in a minute: try again later"]

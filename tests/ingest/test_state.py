@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.state import State
+from stream import crash
 from stream.errors import UserError
 
 
@@ -57,6 +58,22 @@ def test_a_killed_process_leaves_no_lock_and_no_half_written_state(tmp_path: Pat
     with State.open(tmp_path, "x") as state:
         assert state.cursor
         assert len(state.cursor["filling"]) == 100_000
+
+
+@pytest.mark.case(35)
+def test_a_process_killed_before_the_new_state_is_in_its_place_leaves_the_old_one(
+    tmp_path: Path,
+) -> None:
+    pid = os.fork()
+    if not pid:
+        crash.arm("ingest.saving:2")
+        with State.open(tmp_path, "x") as state:
+            state.save({"after": 1})
+            state.save({"after": 2})
+        os._exit(1)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    with State.open(tmp_path, "x") as state:
+        assert state.cursor == {"after": 1}
 
 
 def test_a_state_of_another_source_is_refused(tmp_path: Path) -> None:

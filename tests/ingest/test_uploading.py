@@ -10,11 +10,11 @@ from threading import Event
 import pytest
 
 from ingest.archive import files
-from ingest.backoff import Backoff
 from ingest.bucket import Bucket
 from ingest.inputs import find
 from ingest.reading import Found, read
 from ingest.uploading import MAX_BYTES, UploadedArchive
+from stream.backoff import Backoff
 from stream.errors import UserError
 from tests.ingest.doubles import SettableClock, sight
 from tests.ingest.fake_s3 import SECRET, FakeS3
@@ -176,6 +176,34 @@ def test_what_storage_in_trouble_does_not_take_stays_for_the_next_start(
     assert "for the next start with --archive: 1" in caplog.text
     make().close()
     assert replayed() == ["1"]
+
+
+def test_files_of_an_earlier_run_end_no_crawl_whose_storage_answers_again(
+    make: Make, s3: FakeS3, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.uploading.MOST_WAITING", 2)
+    spool.mkdir()
+    for number in range(60):
+        name = f"x-20261120T10{number:02d}00Z-0badf00d.ndjson.gz"
+        (spool / name).write_bytes(gzip.compress(tweet(number) + b"\n"))
+    with make() as archive:
+        archive.add(tweet(1000))
+        archive.flush()
+    assert len(archived(s3)) == 61
+
+
+def test_storage_that_takes_nothing_ends_the_crawl_before_the_disk_is_full(
+    make: Make, s3: FakeS3, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.uploading.MOST_WAITING", 3)
+    archive = make(max_bytes=1)
+    s3.answers = [(503, "SlowDown")] * 10_000
+    with pytest.raises(UserError, match=r"3 files wait in .*x\.archive: the next start uploads"):
+        for number in range(10):  # each flush ends the file before
+            archive.add(tweet(number))
+            archive.flush()
+    archive.close()
+    assert len(files(spool, "x")) >= 3
 
 
 def test_a_key_taken_away_ends_the_crawl_and_the_file_stays(

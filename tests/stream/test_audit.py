@@ -18,18 +18,20 @@ from stream import offsets
 from stream.audit.account import Account, _wrong_offsets, audit
 from stream.audit.command import sentences
 from stream.audit.law import Fate, Fault
-from stream.broker import connection
+from stream.broker import KafkaWriter, connection, create_topics
 from stream.codec import encode
 from stream.elastic import connect
+from stream.errors import UserError
 from stream.index import DELETIONS
 from stream.offsets import Reach
-from stream.posts import AuthorDeletion, Deletion, Origin
+from stream.posts import AuthorDeletion, ClassifiedPost, Deletion, Origin
+from stream.records import Outgoing
 from stream.settings import Settings
-from stream.topics import COLLECTED
+from stream.topics import COLLECTED, STATIONS, Topic
 from tests.indexer.conftest import empty
-from tests.indexer.records import NOON
+from tests.indexer.records import NOON, classification
 from tests.law import assert_law_by_hand
-from tests.line import Line, skip
+from tests.line import Line, skip, wait_until
 
 INDEX = "emotions-v1-2026.03"
 OTHER_MONTH = "emotions-v1-2026.04"
@@ -122,29 +124,136 @@ def test_every_id_that_breaks_the_law_is_named_with_the_station_at_fault(
     assert len(lines) == 8
     said = "\n".join(sentences(account))
     assert f'1 {Fault.NOT_CLASSIFIED.value} (the classifier): "{skipped.key}"' in said
-    command = [sys.executable, "-m", "stream", "audit", "--json", "--since"]
-    command += [line.since.isoformat(), "--ids", str(tmp_path / "ids")]
-    servers = {"EMOSTREAM_KAFKA": stack.kafka, "EMOSTREAM_ELASTICSEARCH": stack.elasticsearch}
-    done = subprocess.run(
-        command, env=os.environ | servers, capture_output=True, text=True, check=False
-    )
+    words = ("--json", "--since", line.since.isoformat(), "--ids", str(tmp_path / "ids"))
+    done = asked(*words, servers=stack)
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout)["faults"]["not_classified"]["station"] == "classifier"
     assert (tmp_path / "ids").read_text() == found.getvalue()
 
 
 @pytest.mark.stack
-def test_what_no_station_has_read_yet_is_on_its_way_and_no_loss(line: Line) -> None:
+def test_what_no_station_has_read_yet_is_on_its_way_and_no_loss(line: Line, stack: Stack) -> None:
     line.send(line.post("1"), line.post("2"))
     account = line.audit()
     assert account.holds
     assert account.fates == {Fate.WAITING: 2}
     assert account.lag["classifier"] == 2
     late = line.audit(wait=0.2)
-    assert not late.holds
-    assert "has not arrived yet" in "\n".join(sentences(late))
+    assert (late.holds, late.broken) == (False, False)
+    said = "\n".join(sentences(late))
+    assert "not settled yet: after the time to wait" in said
+    assert "BROKEN" not in said
+    done = asked("--since", line.since.isoformat(), "--wait", "0.2", servers=stack)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     with line.running():
         assert line.audit(wait=60).fates == {Fate.INDEXED: 2}
+
+
+@pytest.mark.stack
+def test_a_deletion_that_nobody_asked_for_does_not_pass_for_the_posts_fate(line: Line) -> None:
+    # A topic of its own, which has lost nothing: there all that was asked for can be known.
+    topic = Topic(f"test-{line.crawl}", holds="", partitions=1)
+    create_topics(line.settings, [topic])
+    post = line.post("hidden")
+    classified = ClassifiedPost(post=post, classification=classification())
+    with KafkaWriter(line.settings) as writer:
+        assert not writer.write(topic, [Outgoing(post.key, encode(classified))])
+    skip(line.settings, topic.name, line.crawl)
+    line.client.index(index=DELETIONS, id=post.key, document={"platform": "x"})
+    account = audit(line.client, line.settings, stations={line.crawl: topic})
+    assert account.examples.get(Fault.NEVER_ASKED) == [post.key]
+    assert not account.holds
+
+
+@pytest.mark.stack
+def test_a_document_from_the_future_came_from_nowhere(line: Line) -> None:
+    line.send(line.post("1"))
+    line.drain()
+    fields = {"emostream": {"classified_at": "2099-01-01T00:00:00Z"}}
+    line.client.index(index=INDEX, id="x:future", document=fields)
+    assert line.audit().examples == {Fault.STRANGER: ["x:future"]}
+
+
+@pytest.mark.stack
+def test_a_station_that_reads_its_topic_again_mends_what_it_lost(line: Line, stack: Stack) -> None:
+    lost, gone, kept = line.post("lost"), line.post("gone"), line.post("kept")
+    line.send(lost, gone, kept)
+    line.drain()
+    line.send(deletion_of(line, gone.key))
+    line.drain()
+    version = line.client.get(index=INDEX, id=lost.key)["_version"]
+    line.client.delete(index=INDEX, id=lost.key, version=version, version_type="external_gte")
+    line.client.delete(index=DELETIONS, id=gone.key)
+    skipped = line.post("skipped")
+    line.send(skipped)
+    skip(line.settings, COLLECTED.name, "classifier")
+    broken = line.audit()
+    assert broken.fates == {Fate.INDEXED: 1, Fate.LOST: 3}
+    words = [line.split("`")[1].removeprefix("python -m stream ") for line in broken.mends]
+    assert words == ["rewind classifier", "rewind indexer"]
+    with line.running():
+        wait_until(lambda: refused(line, "indexer"), "a group with members left alone")
+    for word in words:
+        done = asked(*word.split()[1:], "--since", line.since.isoformat(), command="rewind",
+                     servers=stack)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "records of posts." in done.stdout
+    line.drain()
+    account = line.audit()
+    assert account.holds, list(sentences(account))
+    assert account.fates == {Fate.INDEXED: 3, Fate.DELETED: 1}
+
+
+def refused(line: Line, group: str) -> bool:
+    try:
+        offsets.rewind(line.settings, STATIONS[group], group, datetime.now(UTC))
+    except UserError as error:
+        return f"stop every {group}" in str(error)
+    return False
+
+
+@pytest.mark.stack
+def test_a_rewind_never_skips_what_was_not_read(line: Line) -> None:
+    line.send(line.post("1"), line.post("2"))
+    assert offsets.rewind(line.settings, COLLECTED, "classifier", datetime.now(UTC)) == 0
+    reach = offsets.reach(line.settings, COLLECTED, "classifier")
+    assert sum(one.lag for one in reach.values()) == 2
+
+
+@pytest.mark.stack
+def test_an_index_that_is_closed_is_named_with_the_mend(line: Line, stack: Stack) -> None:
+    line.send(line.post("1"))
+    line.drain()
+    line.client.indices.close(index=INDEX)
+    try:
+        done = asked("--since", line.since.isoformat(), servers=stack)
+    finally:
+        line.client.indices.open(index=INDEX)
+    assert done.returncode == 2
+    assert f"the index {INDEX} at {stack.elasticsearch} is closed" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.stack
+def test_where_nothing_was_read_nothing_is_certified(line: Line, stack: Stack) -> None:
+    assert list(sentences(line.audit()))[-1] == "nothing to judge: no record was read"
+    done = asked("--since", "2099-01-01", servers=stack)
+    assert done.returncode == 2
+    assert "2099-01-01: is in the future" in done.stderr
+
+
+def asked(
+    *words: str, servers: Stack, command: str = "audit"
+) -> "subprocess.CompletedProcess[str]":
+    """Runs `python -m stream` as its users do."""
+    names = {"EMOSTREAM_KAFKA": servers.kafka, "EMOSTREAM_ELASTICSEARCH": servers.elasticsearch}
+    return subprocess.run(
+        [sys.executable, "-m", "stream", command, *words],
+        env=os.environ | names,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.stack
@@ -187,14 +296,15 @@ def test_a_station_ahead_of_its_topic_or_overtaken_by_retention_is_named() -> No
         2: Reach(2, begin=0, end=10, committed=12),
         3: Reach(3, begin=7, end=10, committed=4),
     }
-    ahead, behind = _wrong_offsets({"classifier": reach})
+    ahead, behind = _wrong_offsets({"classifier": reach}, STATIONS)
+    assert "`python -m stream rewind classifier`" in ahead
     assert "committed offset 12 of posts.collected[2], which ends at 10" in ahead
     assert "3 records of posts.collected[3]" in behind
     assert [one.lag for one in reach.values()] == [0, 5, 0, 3]
 
 
 def test_an_account_that_holds_says_so() -> None:
-    account = Account()
+    account = Account(records=1234)
     account.fates[Fate.INDEXED] = 1234
     assert "1,234 posts collected = 1,234 indexed + 0 deleted + 0 dead" in next(sentences(account))
     assert account.fields()["holds"] is True

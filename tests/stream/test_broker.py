@@ -2,10 +2,15 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
 from threading import Timer
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,7 +18,14 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import RebalanceInProgressError
 
 from stack import Stack
-from stream.broker import KafkaSource, KafkaWriter, connection, create_topics, read_to_end
+from stream.broker import (
+    SILENCE_SECONDS,
+    KafkaSource,
+    KafkaWriter,
+    connection,
+    create_topics,
+    read_to_end,
+)
 from stream.codec import decode_collected, decode_dead_letter, encode
 from stream.dead_letters import Source, dead_letter
 from stream.errors import Backpressure, UserError
@@ -118,6 +130,23 @@ def test_a_new_worker_begins_at_the_committed_offset_and_a_rewind_repeats_the_ba
         assert numbers(taken(source, 6)) == [4, 5, 6, 7, 8, 9]
 
 
+@pytest.mark.case(25)
+def test_what_is_only_read_is_not_committed_by_the_client(
+    settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's own commits come every five seconds: here, were they on, at every poll."""
+    eager = partial(KafkaConsumer, auto_commit_interval_ms=1)
+    monkeypatch.setattr("stream.broker.KafkaConsumer", eager)
+    put(settings, topic, range(5))
+    group = uuid4().hex
+    with KafkaSource(settings, topic, group) as source:
+        list(taken(source, 5))
+        for _ in range(10):
+            source.keep()
+    with KafkaSource(settings, topic, group) as source:
+        assert numbers(taken(source, 5)) == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.case(23)
 def test_what_another_worker_has_committed_meanwhile_is_not_taken_back(settings: Settings) -> None:
     topic = Topic(f"test.{uuid4().hex}", holds="numbers", partitions=2)
@@ -219,6 +248,26 @@ def test_a_topic_can_be_read_from_a_moment_on(settings: Settings, topic: Topic) 
         pass
     put(settings, topic, range(2, 4))
     assert numbers(read_to_end(settings, topic, since=moment)) == [2, 3]
+
+
+def test_the_time_of_who_takes_the_records_is_not_kafka_s_silence(
+    settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll, ahead, polls = KafkaConsumer.poll, [0.0], count()
+
+    def every_other(consumer: KafkaConsumer, timeout_ms: int) -> Any:
+        """Gives one record, then nothing, as a connection that was idle for long does."""
+        return {} if next(polls) % 2 else poll(consumer, timeout_ms, max_records=1)
+
+    put(settings, topic, range(3))
+    monkeypatch.setattr(KafkaConsumer, "poll", every_other)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + ahead[0])
+    monkeypatch.setattr("stream.broker.time", clock)
+    found = []
+    for record in read_to_end(settings, topic):
+        found.append(record)
+        ahead[0] += 10 * SILENCE_SECONDS
+    assert numbers(iter(found)) == [0, 1, 2]
 
 
 def test_the_sink_writes_under_the_posts_key_and_keeps_the_crawl(

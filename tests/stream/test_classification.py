@@ -1,6 +1,7 @@
 """What a classified post says, and what an older one does not."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -59,6 +60,9 @@ def test_a_record_of_an_older_classifier_is_still_one() -> None:
     [
         ("comment_class", "spam"),
         ("suggestion", 1.5),
+        ("suggestion", math.nan),
+        ("polarity", {"score": math.nan, "probabilities": {}}),
+        ("polarity", {"score": math.inf, "probabilities": {}}),
         ("topic_probabilities", {"gaming": -0.1}),
         ("words", ["one", "two", "three", "four", "five", "six"]),
         ("words", ["a" * 65]),

@@ -163,7 +163,7 @@ def test_a_dead_letter_keeps_any_bytes_exactly(original: bytes) -> None:
 @pytest.mark.case(28)
 def test_an_oversized_original_is_cut_and_says_how_big_it_was() -> None:
     letter = dead_letter("test", "receiving", "why", Source(file="f", line=3), b"x" * 2_000_000)
-    assert len(letter.original) == MAX_ORIGINAL
+    assert len(letter.original or b"") == MAX_ORIGINAL
     assert letter.original_size == 2_000_000
     assert len(encode(letter)) < 1_000_000
 

@@ -11,9 +11,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from stack import Stack
 from stream import broker, offsets, worker
-from stream.broker import KafkaSource, KafkaWriter, connection, create_topics
+from stream.broker import BrokerCheck, KafkaSource, KafkaWriter, connection, create_topics
 from stream.codec import decode_collected
 from stream.dead_letters import DeadLetter
+from stream.errors import UserError
 from stream.limit import Limit, TooManyDeadLetters
 from stream.metrics import Counters
 from stream.posts import Collected
@@ -93,7 +94,7 @@ def station(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Station:
 
 @pytest.mark.case(28)
 def test_a_topic_that_is_gone_holds_the_station_and_it_goes_on_when_it_is_back(
-    admin: KafkaAdminClient, station: Station
+    admin: KafkaAdminClient, station: Station, caplog: pytest.LogCaptureFixture
 ) -> None:
     station.send(b"bad")
     admin.delete_topics([DEAD_LETTER.name])
@@ -102,6 +103,15 @@ def test_a_topic_that_is_gone_holds_the_station_and_it_goes_on_when_it_is_back(
         wait_until(lambda: station.counters.pressed > 0 or running.done(), "backpressure")
         assert not running.done(), running.exception()
         assert station.committed() in (None, 0)
+        assert f"at topic {DEAD_LETTER.name}; trying again" in caplog.text
+        # Nor does its absence pass for an empty one.
+        with pytest.raises(UserError, match=f"there is no topic {DEAD_LETTER.name}"):
+            station.letters()
+        with (
+            BrokerCheck(station.settings) as check,
+            pytest.raises(UserError, match=f"there is no topic {DEAD_LETTER.name}"),
+        ):
+            check()
         create_topics(station.settings)
         wait_until(lambda: station.committed() == 1, "the record committed")
         station.stop.set()

@@ -13,6 +13,7 @@ from threading import Event
 
 import pytest
 
+from stream.__main__ import main as stream_main
 from stream.checks import of_health, of_settings
 from stream.doctor import command as doctor_command
 from stream.doctor import findings as doctor
@@ -88,13 +89,19 @@ def test_a_part_that_hangs_is_left_and_what_it_had_found_is_kept() -> None:
     assert codes(found) == ["a", "check-unfinished"]
 
 
-def test_a_fault_of_a_check_is_no_finding() -> None:
+def test_a_fault_of_a_check_is_told_by_its_place_and_the_rest_is_told_too() -> None:
     def broken(_settings: Settings, _watch: float) -> Iterator[Finding]:
-        yield from ()
-        raise ZeroDivisionError
+        yield problem("a", "first.", "mend")
+        raise KeyError("a person's text")
 
-    with pytest.raises(ZeroDivisionError):
-        examine(Settings(), {"one": broken}, watch=0)
+    def sound(_settings: Settings, _watch: float) -> Iterator[Finding]:
+        yield warning("b", "second.", "mend")
+
+    found = examine(Settings(), {"one": broken, "two": sound}, watch=0)
+    assert codes(found) == ["a", "check-failed", "b"]
+    assert "one stopped at stream/test_doctor.py:" in found[1].sentence
+    assert "KeyError" in found[1].sentence
+    assert "a person's text" not in str(found)
 
 
 def test_problems_are_told_first_and_alone_make_the_exit_code() -> None:
@@ -161,6 +168,18 @@ def test_with_nothing_there_the_command_says_so_within_seconds_and_makes_nothing
     found = [one["code"] for one in json.loads(done.stdout)["findings"]]
     assert found == ["kafka-unreachable", "elasticsearch-unreachable"]
     assert time.monotonic() - began < 60  # no server is waited for: each question has its limit
+
+
+@pytest.mark.parametrize("given", ["abc", "-1", "nan", "601"])
+def test_a_time_to_watch_that_is_none_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stream", "doctor", f"--watch={given}"])
+    with pytest.raises(SystemExit) as end:
+        stream_main()
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert f"argument --watch: {given}: must be a number of seconds, 0 to 600" in told
 
 
 def test_settings_that_cannot_be_read_are_exit_code_2(tmp_path: Path) -> None:

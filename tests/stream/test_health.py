@@ -14,6 +14,7 @@ from stream import worker
 from stream.codec import decode_collected
 from stream.errors import Backpressure, UserError
 from stream.health import STALE_SECONDS, Heartbeat, verdict
+from stream.metrics import Counters
 from stream.testing import MemoryDeadLetters, MemorySink, MemorySource
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,31 @@ def test_a_station_that_waits_for_its_destination_is_alive(folder: Path) -> None
         health_dir=folder,
     )
     assert verdict(folder)[0]
+
+
+def test_a_batch_that_takes_long_and_gets_on_is_alive(folder: Path) -> None:
+    counters, told = Counters("test"), []
+
+    def slowly(_nth: int) -> None:
+        for file in folder.iterdir():
+            os.utime(file, (time.time() - 2 * STALE_SECONDS,) * 2)
+        told.append(verdict(folder)[0])
+        counters.turn()  # as a sink does whenever a part of the batch is taken
+        told.append(verdict(folder)[0])
+
+    source = MemorySource([b"a"], Event())
+    worker.run(
+        "test",
+        source,
+        lambda _value: "a",
+        lambda items: items,
+        MemorySink(before=slowly),
+        MemoryDeadLetters(),
+        source.stop,
+        counters,
+        folder,
+    )
+    assert told == [False, True]
 
 
 def test_without_a_folder_nothing_is_touched(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_records_that_nobody_reads_are_named_with_the_command_that_reads_them(
     (found,) = of_group(settings, topic, f"indexer-{uuid4().hex}")
     assert (found.code, found.sentence.split()[0]) == ("group-without-member", "10")
     assert "`python -m indexer run`" in found.mend
+    assert "its last log line" in found.mend  # too many dead letters stop it again
 
 
 def test_records_that_retention_took_from_a_group_are_counted(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.audit.law import Fact, Fate, Fault, Kind, State, Terms, judge
+from stream.audit.law import Fact, Fate, Fault, Kind, State, Terms, judge, mends
 
 KEY, MONTH = "x:1", "2026.03"
 
@@ -105,6 +105,21 @@ def test_what_is_older_than_the_topics_is_counted_and_not_judged() -> None:
     assert judge([document(at=100)], terms).faults == (Fault.STRANGER,)
     assert judge([document(at=0)], terms).faults == (Fault.STRANGER,)
     assert judge([document(at=1001)], terms).faults == ()
+
+
+def test_what_nobody_can_have_classified_yet_came_from_nowhere() -> None:
+    terms = Terms(known_until=1000, latest=2000)
+    assert judge([document(at=2000)], terms).faults == ()
+    assert judge([document(at=2001)], terms).faults == (Fault.STRANGER,)
+
+
+def test_every_fault_has_a_mend_and_each_is_said_once() -> None:
+    for fault in Fault:
+        assert list(mends([fault]))
+    everything = list(mends(list(Fault)))
+    assert len(everything) == len(set(everything))
+    (said,) = mends([Fault.NOT_INDEXED, Fault.NOT_ERASED])
+    assert "`python -m stream rewind indexer`" in said
 
 
 FACTS = st.builds(

@@ -94,6 +94,7 @@ def test_a_batch_that_is_repeated_for_its_letters_counts_once() -> None:
     assert len(drive(source, Limit("test", 5, 1.0), Away()).letters) == 2
 
 
-def test_records_that_a_replay_put_back_do_not_count() -> None:
+def test_no_record_escapes_the_limit_by_saying_that_it_was_put_back() -> None:
     source = of(*[b"bad"] * 500, headers=((REPLAY_HEADER, b"memory-0-7 1"),))
-    assert len(drive(source, Limit("test", 100, 0.5)).letters) == 500
+    with pytest.raises(TooManyDeadLetters, match="100 records in a row"):
+        drive(source, Limit("test", 100, 0.5))

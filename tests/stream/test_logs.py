@@ -53,11 +53,12 @@ def test_in_ecs_every_line_is_json_with_the_fields_that_kibana_looks_for() -> No
         "3 posts",
         "EMOSTREAM_KAFKA: set it",
     ]
-    assert [line["log.level"] for line in lines] == ["info", "info", "error"]
+    assert [line["log.level"] for line in lines] == ["info", "info", "critical"]
     for line in lines:
         assert {"@timestamp", "ecs.version", "process"} <= line.keys()
         assert line["service"]["name"] == line["event"]["dataset"] == "classifier"
     assert lines[0]["log"]["logger"] == "classifier.service"
+    assert lines[2]["error"] == {"type": "UserError", "message": "EMOSTREAM_KAFKA: set it"}
 
 
 def test_in_ecs_a_fault_of_ours_is_one_line_with_its_type_and_place() -> None:

@@ -76,7 +76,7 @@ def test_errors_are_counted_by_the_step_they_left_and_their_type() -> None:
 
 def test_the_loops_of_one_process_share_each_family() -> None:
     one, other = Counters("one"), Counters("other")
-    one.moved(5)
+    one.moved(5, {})
     seen = exposed(one, other)
     assert seen["emostream_records_received_total", "one"] == 5
     assert seen["emostream_records_received_total", "other"] == 0

@@ -127,6 +127,21 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert load_settings().model is None
 
 
+@pytest.mark.parametrize("name", ["x_bearer_token", "mastodon_token", "elasticsearch_api_key"])
+@pytest.mark.parametrize("secret", ["hunt\ner2", "hunter2\r", "hunt er2", "hunt\u2013er2"])
+def test_a_secret_that_no_header_can_carry_is_one_line_that_names_it_and_not_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, secret: str
+) -> None:
+    monkeypatch.setenv(f"EMOSTREAM_{name.upper()}", secret)
+    with pytest.raises(UserError) as refused:
+        load_settings()
+    said = str(refused.value)
+    assert name in said
+    assert "must be of ASCII letters, digits and signs" in said
+    assert "hunt" not in said
+    assert len(said.splitlines()) == 1
+
+
 def test_every_secret_has_a_twin_that_names_a_file() -> None:
     assert {"kafka_password", "elasticsearch_api_key", "kibana_password"} <= set(secrets())
     assert {f"{name}_file" for name in secrets()} <= set(Settings.model_fields)

@@ -21,7 +21,7 @@ from stream.codec import encode
 from stream.dead_letters import MAX_ORIGINAL, DeadLetter, Source, dead_letter
 from stream.elastic import connect
 from stream.errors import UserError
-from stream.records import Outgoing
+from stream.records import REPLAY_HEADER, Outgoing
 from stream.settings import Settings
 from stream.sinks import KafkaDeadLetters
 from stream.topics import COLLECTED
@@ -83,7 +83,7 @@ def test_a_mended_original_goes_back_where_it_came_from_and_settles(line: Line) 
 
 
 @pytest.mark.stack
-def test_a_record_that_fails_again_replaces_its_letter(line: Line) -> None:
+def test_a_record_that_fails_again_opens_its_letter_again(line: Line) -> None:
     line.send(BROKEN, key="x:1")
     line.drain()
     (before,) = letters_of(line)
@@ -98,6 +98,64 @@ def test_a_record_that_fails_again_replaces_its_letter(line: Line) -> None:
     account = line.audit()
     assert account.holds
     assert account.fates == {Fate.DEAD: 1}
+
+
+@pytest.mark.stack
+def test_a_fix_that_spoils_the_record_leaves_the_first_original_to_the_next(line: Line) -> None:
+    original = with_a_bogus_field(line, "1")
+    line.send(original, key=line.post("1").key)
+    line.drain()
+    spoiling = filter_command("tr { x")
+    for times in (1, 2):
+        list(replay(line.settings, open_letters(line), spoiling))
+        line.drain()
+        (letter,) = open_letters(line)
+        assert (letter.original, letter.replays) == (original, times)
+        assert "Invalid JSON" in letter.reason
+        assert line.audit().fates == {Fate.DEAD: 1}
+    list(replay(line.settings, open_letters(line), filter_command(MENDING)))
+    line.drain()
+    assert list(open_letters(line)) == []
+    account = line.audit()
+    assert account.holds, account
+    assert account.fates == {Fate.INDEXED: 1}
+
+
+@pytest.mark.stack
+def test_a_record_that_only_says_it_was_put_back_has_a_letter_of_its_own(line: Line) -> None:
+    genuine = line.post("genuine")
+    line.send(genuine)
+    (place,) = [
+        f"{COLLECTED.name}-{n}-{one.end - 1}"
+        for n, one in offsets.reach(line.settings, COLLECTED, "classifier").items()
+        if one.lag
+    ]
+    forged = (("crawl", line.crawl.encode()), (REPLAY_HEADER, f"{place} 1".encode()))
+    with KafkaWriter(line.settings) as writer:
+        bad = [Outgoing(f"x:{n}-{line.crawl}", BROKEN, headers=forged) for n in range(3)]
+        assert not writer.write(COLLECTED, bad)
+    line.drain()
+    assert len(list(open_letters(line))) == 3
+    assert line.audit().fates == {Fate.INDEXED: 1, Fate.DEAD: 3}
+    # Nor do they answer for the genuine one, should that be lost.
+    line.client.delete(index="emotions-v1-2026.03", id=genuine.key)
+    assert line.audit().fates == {Fate.LOST: 1, Fate.DEAD: 3}
+
+
+@pytest.mark.stack
+def test_a_record_without_a_value_goes_back_without_one(line: Line) -> None:
+    with KafkaWriter(line.settings) as writer:
+        assert not writer.write(COLLECTED, [Outgoing("x:none", None, line.crawl)])
+    line.drain()
+    (letter,) = open_letters(line)
+    assert (letter.original, letter.stub().original, letter.whole) == (None, None, True)
+    assert "no value at all (null)" in "\n".join(workbench.described(letter))
+    list(replay(line.settings, [letter]))
+    reach = offsets.reach(line.settings, COLLECTED, "classifier")
+    (place,) = [(COLLECTED.name, n, one.end - 1) for n, one in reach.items() if one.lag]
+    (back,) = offsets.fetch(line.settings, [place])
+    assert back is not None
+    assert (back.key, back.value) == (b"x:none", None)
 
 
 @pytest.mark.stack
@@ -122,7 +180,7 @@ def test_what_a_letter_cannot_keep_is_fetched_from_the_topic_while_that_holds_it
     line.drain()
     (letter,) = letters_of(line)
     assert (letter.whole, letter.original_size) == (False, len(noise))
-    assert len(letter.original) == MAX_ORIGINAL
+    assert len(letter.original or b"") == MAX_ORIGINAL
     list(replay(line.settings, [letter]))
     reach = offsets.reach(line.settings, COLLECTED, "classifier")
     (place,) = [(COLLECTED.name, n, one.end - 1) for n, one in reach.items() if one.lag]
@@ -130,7 +188,7 @@ def test_what_a_letter_cannot_keep_is_fetched_from_the_topic_while_that_holds_it
     assert back is not None
     assert (back.key, back.value) == (b"\xfe key", noise)
     assert back.headers[:2] == headers
-    assert back.origin == (letter.source.place, 1)
+    assert back.replay_of == (letter.source.place, 1)
     admin = KafkaAdminClient(**connection(line.settings))
     try:
         admin.delete_records({TopicPartition(*place[:2]): reach[place[1]].end})
@@ -205,6 +263,10 @@ def test_the_commands_list_show_and_replay(
     assert (code, said.count("\n")) == (0, 1)
     code, said = command("replay", "--cause", "kind: must be", "--crawl", line.crawl)
     assert (code, said) == (0, "1 replayed, 0 left\n")
+    for more in ((), ("--dry-run",)):
+        code, said = command("replay", "--cause", "kind: must be", "--crawl", line.crawl, *more)
+        assert code == 1
+        assert said.startswith("no letter matches")
     code, said = command("list", "--crawl", line.crawl)
     assert "2 dead letters; 1 more were replayed" in said
     with pytest.raises(UserError, match=r"no letter on .* has an id"):

@@ -9,7 +9,7 @@ import pytest
 from stream.codec import encode
 from stream.errors import Backpressure, InvalidRecord
 from stream.metrics import Counters
-from stream.records import Item
+from stream.records import Item, Received
 from stream.testing import Crash, MemoryDeadLetters, MemorySink, MemorySource
 from stream.worker import run
 
@@ -49,7 +49,7 @@ def test_a_bad_record_goes_to_the_dead_letters_with_its_bytes_and_the_stream_goe
     sink = MemorySink[str]()
     counters = drive(source, sink, letters)
     assert written(sink) == ["A", "D"]
-    assert [letter.original for letter in letters.letters] == [b"bad", b""]
+    assert [letter.original for letter in letters.letters] == [b"bad", None]
     assert [letter.source.offset for letter in letters.letters] == [1, 2]
     assert letters.letters[0].reason == "bad value"
     assert letters.letters[0].crawl == "c1"
@@ -75,6 +75,23 @@ def test_backpressure_repeats_the_batch_and_loses_nothing() -> None:
     counters = drive(source, sink)
     assert written(sink) == ["A", "B", "C"]
     assert counters.pressed == 2
+
+
+def test_a_batch_whose_commit_is_refused_counts_once_when_it_is_committed() -> None:
+    class Busy(MemorySource):
+        tries = 0
+
+        def commit(self, batch: Sequence[Received]) -> None:
+            self.tries += 1
+            if self.tries <= 3:
+                raise Backpressure("no commit now", retry_after=0.0)
+            super().commit(batch)
+
+    source, sink = Busy([b"a", b"bad", b"c"], Event(), batch_records=3), MemorySink[str]()
+    counters = drive(source, sink)
+    assert written(sink) == ["A", "C"] * 4
+    assert (counters.received, counters.sent, counters.pressed) == (3, 2, 3)
+    assert counters.discarded == {"receiving": 1}
 
 
 @pytest.mark.parametrize("moment", ["before the write", "after the write"])

@@ -1,16 +1,18 @@
 """The contract, on what is read."""
 
+import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest.context import Context
 from ingest.platforms import names
 from ingest.state import State
-from stream.errors import Backpressure
+from stream.errors import Backpressure, UserError
 from stream.posts import Collected, Post
 from tests.ingest.doubles import MemoryDestination
 from tests.ingest.live.crawler import (
@@ -26,6 +28,23 @@ from tests.ingest.live.crawler import (
     texts,
     wait_for,
 )
+
+AHEAD = 20 * 3600.0
+"""Seconds; what is a day ahead is no post at all."""
+
+
+def damaged(cursor: Any) -> Iterator[Any]:
+    """Gives a cursor with other things in the place of what is in it."""
+    yield {}
+    for wrong in ([1], {"a": 1}, "\0"):
+        yield replaced(cursor, wrong)
+
+
+def replaced(value: Any, wrong: Any) -> Any:
+    """Puts it in the place of the first thing of the innermost object that comes first."""
+    name = next(iter(value))
+    inner = value[name]
+    return {**value, name: replaced(inner, wrong) if inner and isinstance(inner, dict) else wrong}
 
 
 class Reading:
@@ -126,6 +145,52 @@ class Reading:
         crawler.until_seen(fake.publish(texts(3)))
         ran = crawler.until_seen(fake.publish(texts(3, "more")))
         assert ran.crawl.watched.gaps == []
+
+    def test_a_time_in_the_future_hides_nothing_of_what_comes_after_it(
+        self, fake: Fake, crawler: Crawler
+    ) -> None:
+        first = fake.publish(texts(2))
+        after: list[str] = []
+
+        def running(ran: Ran) -> bool:
+            if not after and ran.ids >= set(first):
+                after.extend([fake.early("from the future", AHEAD), *fake.publish(texts(3))])
+            return bool(after) and ran.ids >= set(after)
+
+        lag = crawler.run(running).crawl.watched.lag
+        assert lag is None or lag >= -300
+        ran = crawler.until_seen(fake.publish(texts(3, "while nothing runs")))
+        assert ran.crawl.watched.gaps == []
+
+    def test_a_kept_place_in_the_future_is_a_gap_or_everything_is_read_once_more(
+        self, fake: Fake, crawler: Crawler
+    ) -> None:
+        crawler.clock.wait(AHEAD)
+        crawler.until_seen(fake.publish(texts(3)))
+        crawler.clock.wait(-AHEAD)  # our clock was wrong, and has been set
+        missed = fake.publish(texts(2, "before the next start"))
+        live: list[str] = []
+
+        def running(ran: Ran) -> bool:
+            if ran.crawl.watched.gaps:
+                live.extend(fake.publish(["after it"]))
+            return ran.ids >= set(missed) or not ran.ids.isdisjoint(live)
+
+        crawler.run(running)
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_a_kept_place_that_is_damaged_is_one_line_that_names_the_file(
+        self, fake: Fake, crawler: Crawler, number: int
+    ) -> None:
+        crawler.until_seen(fake.publish(texts(3)))
+        file = crawler.folder / "contract.json"
+        kept = json.loads(file.read_text())
+        kept["cursor"] = list(damaged(kept["cursor"]))[number]
+        file.write_text(json.dumps(kept))
+        with pytest.raises(
+            UserError, match=r"contract\.json: is no state of a crawl: move it away"
+        ):
+            crawler.run(lambda _ran: True)
 
     def test_a_deletion_becomes_a_deletion(self, fake: Fake, crawler: Crawler) -> None:
         first, second = fake.publish(texts(2))

@@ -62,6 +62,10 @@ class Fake(Protocol):
         """Publishes a post that was written before others that are out already; gives its id."""
         ...
 
+    def early(self, text: str, seconds: float) -> str:
+        """Publishes a post that the platform stamps so much later than now; gives its id."""
+        ...
+
     def delete(self, native_id: str) -> None:
         """Deletes a post."""
         ...

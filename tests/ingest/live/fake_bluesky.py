@@ -1,6 +1,7 @@
 """A Jetstream server that speaks the v1 wire: https://github.com/bluesky-social/jetstream.
 
-It replays from the cursor on, inclusively; a cursor older than what it keeps is clamped silently.
+It replays from the cursor on, inclusively; a cursor older than what it keeps is clamped silently,
+and one from the future means what none does: only what comes from now on.
 """
 
 import json
@@ -19,7 +20,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 DID = "did:plc:fakefakefakefake"
 POSTS = "app.bsky.feed.post"
-MILLISECOND = 1000
+MILLISECOND, SECOND = 1000, 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -62,6 +63,10 @@ class FakeBluesky:
         written = self._now() - timedelta(seconds=seconds)
         return self._post(text, {"createdAt": written.isoformat()})
 
+    def early(self, text: str, seconds: float) -> str:
+        """Publishes a post that the server stamps so much later; what follows is of now."""
+        return self._post(text, {}, time_us=self._present() + int(seconds * SECOND))
+
     def delete(self, native_id: str) -> None:
         """Deletes a post."""
         self.tell(self.commit("delete", native_id.rpartition("/")[2]))
@@ -93,9 +98,11 @@ class FakeBluesky:
         return {"kind": "commit", "commit": made}
 
     def tell(self, event: dict[str, Any]) -> None:
-        """Sends an event; it is of now, and a millisecond after the one before at least."""
-        time_us = max(self.time_us + MILLISECOND, self._present())
-        self._add(json.dumps({"did": DID, "time_us": time_us, **event}), time_us)
+        """Sends an event; it is of now, and a millisecond after those of this second at least."""
+        present, after = self._present(), self.time_us + MILLISECOND
+        time_us = after if present < after < present + SECOND else present
+        event = {"did": DID, "time_us": time_us, **event}
+        self._add(json.dumps(event), event["time_us"])
 
     def drop_connections(self) -> None:
         """Cuts every connection, without a word."""
@@ -134,10 +141,11 @@ class FakeBluesky:
         self._server.shutdown()
         self._thread.join()
 
-    def _post(self, text: str, record: dict[str, Any]) -> str:
+    def _post(self, text: str, record: dict[str, Any], **stamp: int) -> str:
         self._posts += 1
         rkey = f"3k{self._posts:011d}"
-        self.tell(self.commit("create", rkey, {"text": text, "langs": ["en"], **record}))
+        post = self.commit("create", rkey, {"text": text, "langs": ["en"], **record})
+        self.tell({**post, **stamp})
         return f"{DID}/{rkey}"
 
     def _present(self) -> int:
@@ -159,7 +167,8 @@ class FakeBluesky:
             return None
         status, headers = self._answers.pop(0)
         headers = {**headers, "Content-Length": "0", "Connection": "close"}
-        return Response(status, HTTPStatus(status).phrase, Headers(headers), b"")
+        phrase = HTTPStatus(status).phrase if status != 420 else "Enhance Your Calm"
+        return Response(status, phrase, Headers(headers), b"")
 
     def _tell(self, connection: ServerConnection) -> None:
         asked = parse_qs(urlsplit(connection.request.path if connection.request else "").query)
@@ -177,7 +186,7 @@ class FakeBluesky:
             connection.socket.shutdown(socket.SHUT_RDWR)
 
     def _first(self, cursor: list[str] | None) -> int:
-        if cursor is None:
+        if cursor is None or int(cursor[0]) > self._present() + SECOND:
             return len(self._events)
         kept = range(self._kept_from, len(self._events))
         return next((n for n in kept if self._events[n][0] >= int(cursor[0])), len(self._events))

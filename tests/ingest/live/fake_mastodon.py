@@ -78,6 +78,10 @@ class FakeMastodon:
         """Shows a status from another server; its id is of when it was written there."""
         return self._publish(text, {"id": self.id_now(seconds)})
 
+    def early(self, text: str, seconds: float) -> str:
+        """Shows a post whose time is so much later than now."""
+        return self.late(text, -seconds)
+
     def edit(self, native_id: str, text: str) -> None:
         """Changes a status."""
         status = self._status(native_id)

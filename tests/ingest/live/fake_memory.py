@@ -12,12 +12,13 @@ from datetime import timedelta
 from functools import partial
 
 from ingest import own
-from ingest.backoff import Backoff, Stopped, answered, pauses, retry_after
 from ingest.context import Context
 from ingest.ledger import Ledger
-from ingest.payloads import parse
+from ingest.payloads import Payload, parse
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Allowance, Arrival, Cursor, Gap, LiveSource, Pause, Told
+from ingest.waiting import Stopped, answered, pauses, retry_after
+from stream.backoff import Backoff
 from stream.errors import InvalidRecord, UserError
 from tests.ingest.doubles import SettableClock
 
@@ -52,6 +53,9 @@ class MemoryPlatform:
 
     def late(self, text: str, seconds: float) -> str:
         return self._add(text, seconds)
+
+    def early(self, text: str, seconds: float) -> str:
+        return self.late(text, -seconds)
 
     def _add(self, text: str, seconds: float = 0.0) -> str:
         native_id = str(len(self.events))
@@ -94,6 +98,12 @@ class MemoryPlatform:
         return first, self.events[first : first + PAGE]
 
 
+class _Place(Payload):
+    """Where to read on."""
+
+    after: int
+
+
 class MemorySource:
     """Asks the platform again and again."""
 
@@ -105,7 +115,7 @@ class MemorySource:
         self._backoff = Backoff(first=1.0, longest=60.0)
 
     def read(self, cursor: Cursor | None) -> Iterator[Arrival | Gap | Pause]:
-        after = cursor["after"] if cursor else -1
+        after = self._context.kept(_Place, cursor).after if cursor is not None else -1
         stop = self._context.stop
         while not stop.is_set():
             self._spend()

@@ -133,6 +133,10 @@ class FakeX:
         self._publish(new, text, {"edit_history_tweet_ids": [new]})
         return new
 
+    def early(self, text: str, seconds: float) -> str:
+        """Shows a post whose time is so much later than now."""
+        return self.late(text, -seconds)
+
     def edit(self, native_id: str, text: str) -> str:
         """Publishes a new version of a post; gives the version's own id."""
         history = [one["id"] for one in self._posts if native_id in one["edit_history_tweet_ids"]]

@@ -100,6 +100,8 @@ class FakeYouTube:
     clock: SettableClock
     page: int = 100
     """Most threads in one answer, whatever is asked for."""
+    empty: int = 0
+    """Pages without a thread, each naming the next, before the newest threads."""
     quota: int | None = None
     """Units that the project has left, where it is not ours alone."""
     options: Sequence[str] = ("--video", VIDEO)
@@ -162,6 +164,10 @@ class FakeYouTube:
         comment = self._publish(text, VIDEO, None)
         self._comments[comment].published = self._comments[comment].updated = written
         return comment
+
+    def early(self, text: str, seconds: float) -> str:
+        """Shows a post whose time is so much later than now."""
+        return self.late(text, -seconds)
 
     def edit(self, comment: str, text: str) -> None:
         """Changes a comment."""
@@ -291,7 +297,13 @@ class FakeYouTube:
             if one.video == video.id and not one.parent and not one.hidden
         ]
         threads.sort(key=lambda one: (one.published, one.number), reverse=True)
-        below = self._below(given.get("pageToken"))
+        token = given.get("pageToken", "empty.0" if self.empty else None)
+        if token and token.startswith("empty."):
+            number = int(token.removeprefix("empty."))
+            if number < self.empty:
+                return _page("commentThread", [], f"empty.{number + 1}")
+            token = None
+        below = self._below(token)
         forgotten = self._forgotten or 0
         there = [one for one in threads if below is None or one.number < below]
         size = min(self.page, int(given["maxResults"]))

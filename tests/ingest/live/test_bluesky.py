@@ -9,7 +9,6 @@ from threading import Event
 
 import pytest
 
-from ingest.backoff import Backoff
 from ingest.context import Context
 from ingest.filters import Filter
 from ingest.live import bluesky
@@ -17,6 +16,7 @@ from ingest.live.bluesky import Bluesky, Patience
 from ingest.sightings import Refusal
 from ingest.sources import Arrival, Cursor, Gap, Pause
 from ingest.state import State
+from stream.backoff import Backoff
 from stream.errors import UserError
 from stream.posts import AuthorDeletion, Deletion, Post
 from stream.settings import Settings

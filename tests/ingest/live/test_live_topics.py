@@ -21,7 +21,7 @@ import pytest
 from ingest.live import x as x_live
 from ingest.live.x_stream import Wanted
 from stack import Stack
-from stream.broker import read_to_end
+from stream.broker import create_topics, read_to_end
 from stream.codec import decode_collected
 from stream.settings import Settings
 from stream.topics import COLLECTED
@@ -130,6 +130,7 @@ def ingest(tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(x_live, "Wanted", partial(Wanted, patience=PATIENCE))
     ingest = Ingest(tmp_path)
     ingest.environment["EMOSTREAM_KAFKA"] = stack.kafka
+    create_topics(Settings(kafka=stack.kafka))  # they are looked at before the first crawl is there
     yield ingest
     ingest.end_all()
 

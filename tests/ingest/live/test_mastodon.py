@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from ingest.backoff import Backoff
 from ingest.context import Context
 from ingest.filters import Filter
 from ingest.live import mastodon
@@ -23,6 +22,7 @@ from ingest.live.mastodon_stream import ServerEvent, parsed
 from ingest.sightings import Refusal
 from ingest.sources import Arrival, Cursor, Gap, Pause
 from ingest.state import State
+from stream.backoff import Backoff
 from stream.errors import UserError
 from stream.posts import Deletion, Post
 from stream.settings import Settings
@@ -465,7 +465,17 @@ def test_the_check_without_a_token_says_what_one_would_open(
 def test_the_check_fails_where_nothing_is_allowed(server: FakeMastodon, context: Context) -> None:
     server.shows_timeline = False
     with pytest.raises(UserError, match=r"runs version 4\.5\.1; .* refuses /api/v1/timelines"):
+        source(context, server, token=None).check()
+
+
+@pytest.mark.parametrize("shows_timeline", [False, True])
+def test_the_check_fails_where_the_token_is_refused(
+    server: FakeMastodon, context: Context, shows_timeline: bool
+) -> None:
+    server.shows_timeline = shows_timeline
+    with pytest.raises(UserError, match=r"HTTP 401\): does its token still count\?") as refused:
         source(context, server, token="wr0ng").check()
+    assert "wr0ng" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -484,12 +494,15 @@ def test_events_are_put_together_from_their_lines(text: str, events: list[tuple[
     assert found == [ServerEvent(*event) for event in events]
 
 
-def test_an_event_without_end_is_not_held(server: FakeMastodon, context: Context) -> None:
+@pytest.mark.parametrize("field", ["data: ", ":"])
+def test_an_event_without_end_is_not_held(
+    server: FakeMastodon, context: Context, field: str
+) -> None:
     with reading(source(context, server)) as given:
         until_listening(given)
-        server.send_raw("data: " + "x" * 5_000_000)
+        server.send_raw(field + "x" * 5_000_000)
         reasons = [one.reason for one in given_until_reason(given)]
-    assert reasons[-1].endswith("the stream broke; asking again")
+    assert reasons[-1].endswith("the stream broke (ValueError); asking again")
 
 
 def given_until_reason(given: Iterator[Given]) -> Iterator[Pause]:

@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from ingest import backoff
-from ingest.budget import Limits
+from ingest import waiting
+from ingest.budget import Budget, Limits
 from ingest.context import Context
+from ingest.ledger import Ledger
 from ingest.live import x as x_live
 from ingest.live.x_refusals import Refused, Unreachable, Waits, told
 from ingest.live.x_rules import PRESETS, Rule, active, apply, declared, difference
-from ingest.live.x_search import Span
+from ingest.live.x_search import Span, paid
 from ingest.sources import Gap
 from ingest.state import State
+from ingest.waiting import Stopped
 from ingest.x import id_at, id_time
 from stream.errors import UserError
 from stream.settings import Settings
@@ -266,7 +268,7 @@ def test_a_search_without_an_answer_does_not_hold_the_stream(fake: FakeX, crawle
 def test_a_search_without_an_answer_is_asked_again_in_the_end(
     fake: FakeX, crawler: Crawler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 0.2)
     fake.span = Span("day lang:en")
     ids = fake.publish(texts(2))
     fake.hang(SEARCH)
@@ -686,6 +688,16 @@ def test_a_busy_search_is_asked_again(fake: FakeX, crawler: Crawler) -> None:
     assert ran.waited >= 499
 
 
+def test_asked_to_stop_nothing_more_is_asked_of_x_and_paid_for(context: Context) -> None:
+    budget = Budget(Limits(0.005), Ledger.of(context.state, "x", "a token"), context.now)
+    taken = budget.take(100)
+    context.stop.set()
+    asked: list[str] = []
+    with pytest.raises(Stopped):
+        next(paid(lambda: asked.append("a page"), taken, budget, context))
+    assert (asked, budget.allowances()[0].used) == ([], 0)
+
+
 def test_the_filtered_stream_and_a_search_keep_their_places_apart(
     fake: FakeX, crawler: Crawler
 ) -> None:
@@ -744,6 +756,24 @@ def test_a_recheck_goes_on_where_it_broke_off(
     crawler.clock.wait(86_400)
     fake.limits = Limits(0.005)
     assert crawler.run().ids == set(ids)
+
+
+def test_a_recheck_that_broke_off_still_looks_up_the_later_versions_that_it_found(
+    fake: FakeX, crawler: Crawler, tmp_path: Path
+) -> None:
+    ids = fake.publish(texts(120))
+    fake.edit(ids[0], "what a day")
+    fake.ids = tmp_path / "ids"
+    fake.ids.write_text(" ".join(ids))
+    # Stopped at the arrival that moves the cursor.
+    first = crawler.run(lambda ran: ran.crawl._cursor is not None)
+    assert first.ids == set(ids[1:100])
+    second = crawler.run()
+    assert second.ids == {ids[0], *ids[100:]}
+    assert {post.text for post in second.destination.posts if post.native_id == ids[0]} == {
+        "what a day"
+    }
+    assert crawler.run().ids == set(ids)  # the list is done: all of it anew
 
 
 def test_a_busy_lookup_is_asked_again(fake: FakeX, crawler: Crawler, tmp_path: Path) -> None:
@@ -864,6 +894,17 @@ def test_check_says_what_is_not_open_to_the_token(fake: FakeX, context: Context)
     )
 
 
+@pytest.mark.parametrize("answered", [0, 1])
+def test_check_fails_where_the_token_is_refused(
+    fake: FakeX, context: Context, answered: int
+) -> None:
+    for _ in range(answered):
+        fake.answer_next(200, body=b'{"data": {}}')
+    fake.answer_next(401)
+    with pytest.raises(UserError, match=r"X refuses the token \(HTTP 401\)"):
+        fake.source(context).check()
+
+
 def test_the_cost_is_said_before_anything_is_asked(fake: FakeX, context: Context) -> None:
     fake.limits = Limits(0.005, dollars_per_day=5)
     billed, today, month = fake.source(context).plan()
@@ -907,8 +948,8 @@ def test_a_limit_given_replaces_those(fake: FakeX, context: Context) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("stream", "wants --rules FILE or --preset"),
-        ("stream --rules a --preset random-english", "wants --rules FILE or --preset"),
+        ("stream", "wants --rules FILE or --preset$"),
+        ("stream --rules a --preset random-english", "wants --rules FILE or --preset, not both"),
         ("stream --rules nowhere.toml", "nowhere.toml: cannot be read"),
         ("search", "wants a query"),
         ("recheck", "wants --ids FILE"),
@@ -917,6 +958,35 @@ def test_a_limit_given_replaces_those(fake: FakeX, context: Context) -> None:
 def test_what_is_missing_is_said(fake: FakeX, context: Context, words: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         x_live.make(parsed(*words.split()), settings(fake), context)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("sample --rules nofile", "x sample: --rules is for `x stream` or `x rules`"),
+        ("sample --since 2026-11-20T00:00:00Z", "x sample: --since is for `x search`"),
+        ("sample --apply", "x sample: --apply is for `x rules`"),
+        ("sample --ids nofile", "x sample: --ids is for `x recheck`"),
+        ("sample --no-fill", "x sample: --no-fill is for `x stream`"),
+        ("stream day --preset random-english", "x stream: a query is for `x search`"),
+        ("recheck --ids nofile --backfill-minutes 1", "--backfill-minutes is for `x stream` or"),
+        (
+            "search day --since 2026-11-20T00:00:00Z --until 2026-11-19T00:00:00Z",
+            "--until must be later than --since",
+        ),
+    ],
+)
+def test_an_option_of_another_mode_is_refused_before_anything_is_asked(
+    fake: FakeX, context: Context, words: str, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        x_live.make(parsed(*words.split()), settings(fake), context)
+    assert fake.requests == []
+
+
+def test_a_query_is_no_option_of_the_rules(fake: FakeX, context: Context) -> None:
+    with pytest.raises(UserError, match="x rules: a query is for `x search`"):
+        x_live.act(parsed("rules", "day", "--rules", "a"), settings(fake), context)
 
 
 def test_a_token_that_is_not_set_is_named(context: Context) -> None:

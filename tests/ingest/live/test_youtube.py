@@ -1,15 +1,18 @@
 """YouTube comments live, against a local server that answers as the Data API's reference says."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ingest import backoff
+from ingest import waiting
 from ingest.context import Context
 from ingest.live import youtube_source
+from ingest.live.youtube_comments import MOST_EMPTY
 from ingest.sources import Pause
 from ingest.state import State
 from stream.errors import UserError
@@ -185,6 +188,32 @@ def test_more_news_than_a_page_are_all_read_down_to_the_known_ones(
     news = youtube.publish(texts(7, "news"))
     # The newest known one comes again: others may have been written in the same second.
     assert crawler.until_seen(news).ids <= {*news, known[-1]}
+
+
+def test_empty_pages_before_the_newest_comments_are_passed_over(
+    youtube: FakeYouTube, crawler: Crawler
+) -> None:
+    youtube.page, youtube.empty = 4, 3
+    ids = youtube.publish(texts(10))
+    assert order(crawler.until_seen(ids)) == ids[::-1]
+    crawler.clock.wait(3600)
+    (late,) = youtube.publish(["late"])
+    assert crawler.until_seen([late]).ids == {late}
+
+
+def test_of_empty_pages_without_end_a_look_follows_some_and_forgets_nothing(
+    youtube: FakeYouTube, crawler: Crawler
+) -> None:
+    youtube.options = ("--video", VIDEO, "--once")
+    ids = youtube.publish(texts(3))
+    crawler.until_seen(ids)
+    youtube.empty = 1_000_000
+    youtube.requests.clear()
+    crawler.run()
+    assert len(youtube.asked("commentThreads.list")) == MOST_EMPTY
+    youtube.empty = 0
+    youtube.delete(ids[1])
+    assert crawler.run().deleted == {ids[1]}
 
 
 def test_a_page_token_that_expired_starts_over_and_repeats_no_page(
@@ -400,6 +429,28 @@ def test_one_missing_id_that_fails_the_whole_request_costs_only_itself(
     ran = crawler.run()
     assert ran.deleted == {refreshed[-1]}
     assert ran.ids >= set(refreshed[:-1])
+
+
+def test_a_full_disk_is_one_clear_line_and_what_was_read_is_sent(
+    youtube: FakeYouTube, crawler: Crawler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def on_a_small_disk(*place: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*place, **options))
+        opened[-1].execute("pragma max_page_count = 4")
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", on_a_small_disk)
+    youtube.settings = {"state_dir": tmp_path / "state"}
+    youtube.options = ("--video", VIDEO, "--refresh-days", "28", "--once")
+    ids = youtube.publish(texts(150))
+    with pytest.raises(UserError, match=r"youtube-comments\.sqlite: cannot be used: .*full"):
+        crawler.run(destination=crawler.destination)
+    assert {post.native_id for post in crawler.destination.posts} >= set(ids[50:])
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("select 1")
 
 
 # Where videos come from.
@@ -632,7 +683,7 @@ def test_asked_to_stop_while_it_waits_it_ends(
         (400, "API_KEY_INVALID", "check EMOSTREAM_YOUTUBE_API_KEY"),
         (401, "authError", "check EMOSTREAM_YOUTUBE_API_KEY"),
         (403, "accessNotConfigured", "enable it in the Google Cloud console"),
-        (403, "forbidden", "the API says 403 forbidden"),
+        (403, "forbidden", "(403 forbidden): check EMOSTREAM_YOUTUBE_API_KEY"),
     ],
 )
 def test_a_key_that_is_no_good_is_one_clear_line(
@@ -754,7 +805,7 @@ def test_an_answer_that_never_ends_is_given_up_and_the_next_is_read_on_a_new_con
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(backoff, "ANSWER_SECONDS", 0.1)  # before the client's own time-out
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 0.1)  # before the client's own time-out
     ids = youtube.publish(texts(3))
     youtube.stall()
     assert crawler.until_seen(ids).ids == set(ids)
