@@ -10,16 +10,17 @@ import sys
 from pathlib import Path
 from ssl import Purpose, SSLContext, create_default_context
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from classifier.artifact import SHIPPED
 from stream.cli import entry, set_up_logs
 from stream.errors import UserError
 from stream.settings import load_settings
-from web import app, keys
-from web.live.view import View
-from web.models import Models
+from web import keys
+
+if TYPE_CHECKING:
+    from web.live.view import View
 
 CONNECTIONS = 4000
 """Served at once; beyond them uvicorn answers 503 by itself. The real limits are in bodies.py and
@@ -62,6 +63,12 @@ def _serve(options: argparse.Namespace) -> int:
     settings = load_settings()
     tls = _tls(options)
     listening = _listen(options.host, options.port)
+    # Not before: it takes seconds, and a port that is taken is said at once.
+    from classifier.artifact import SHIPPED
+    from web import app
+    from web.live.view import View
+    from web.models import Models
+
     folders = options.model or [settings.model or SHIPPED]
     models = Models(folders, settings.threads, settings.thresholds)
     view = View(settings, models.predictors[models.first])
@@ -123,7 +130,7 @@ def _new_key(name: str) -> int:
 class _Server(uvicorn.Server):
     """Tells the streams that it stops: it waits for them to end."""
 
-    def __init__(self, config: uvicorn.Config, view: View) -> None:
+    def __init__(self, config: uvicorn.Config, view: "View") -> None:
         super().__init__(config)
         self._view = view
 

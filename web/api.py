@@ -1,6 +1,7 @@
 """The emotion API: texts in, what they feel out."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 
 import orjson
@@ -14,7 +15,8 @@ from classifier.predictor import Predictor
 from stream.posts import MAX_TEXT
 from web.answering import results
 from web.asking import MAX_TEXTS, Question
-from web.batching import Overloaded
+from web.batching import Batcher, Overloaded
+from web.lane import TEXT_COSTS, Lane
 from web.models import Models
 from web.problems import Problem
 
@@ -41,12 +43,25 @@ async def classify(request: Request) -> Response:
     if allowance := request.scope.get("state", {}).get("allowance"):
         allowance.take(len(texts) * (EXPLAINED_COSTS if question.explain else 1) - 1)
     predictor, batcher = models.named(question.model)
+    lane = models.explaining if question.explain else None
     try:
-        found = await batcher.predict(texts, question.language)
+        return await _answer(question, predictor, batcher, lane)
     except Overloaded as error:
         raise Problem(429, str(error), headers={"Retry-After": str(error.retry_after)}) from None
-    told = partial(_told, question, predictor, found)
-    return await models.beside(told) if question.explain or len(texts) > AT_ONCE else told()
+
+
+async def _answer(
+    question: Question, predictor: Predictor, batcher: Batcher, lane: Lane | None
+) -> Response:
+    """Predicts, and says it where that holds nobody up: the words are weighed in the lane."""
+    texts = question.all_texts
+    weight = sum(max(len(text), TEXT_COSTS) for text in texts)
+    with lane.place(weight) if lane else nullcontext():
+        found = await batcher.predict(texts, question.language)
+        told = partial(_told, question, predictor, found)
+        if lane:
+            return await lane.do(told, weight)
+    return await batcher.beside(told) if len(texts) > AT_ONCE else told()
 
 
 def _told(question: Question, predictor: Predictor, found: Sequence[Prediction]) -> Response:

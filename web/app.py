@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,7 +14,7 @@ from stream.settings import Settings
 from web import api, health, openapi, page
 from web.bodies import Bodies
 from web.counting import Counting, Requests
-from web.door import Door
+from web.door import Door, Origins
 from web.headers import SafeHeaders
 from web.keys import Keys
 from web.live import routes as live
@@ -48,11 +47,14 @@ def make(models: Models, view: View | None = None, settings: Settings | None = N
     routes = [*OURS, *(live.ROUTES if view else [])]
     requests = Requests([one.path for one in routes])
     app = Starlette(
-        routes=[*routes, *([page.FILES] if view else [])],
+        routes=routes,
         exception_handlers={Problem: _told, HTTPException: _told},
         middleware=_before(requests, settings),
         lifespan=lifespan,
     )
+    if view is not None:
+        # Not a route: a mount at / would take the paths of ours, too, by another method.
+        app.router.default = page.FILES
     app.state.models, app.state.view, app.state.requests = models, view, requests
     app.state.bodies = Bodies()
     return app
@@ -64,7 +66,7 @@ def _before(requests: Requests, settings: Settings | None) -> list[Middleware]:
     if settings and settings.web_origins:
         found.append(
             Middleware(
-                CORSMiddleware,
+                Origins,
                 allow_origins=[one.strip() for one in settings.web_origins.split(",")],
                 allow_methods=["GET", "POST"],
                 allow_headers=["Authorization", "Content-Type"],

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeVar
 
 from classifier.prediction import Prediction
 from stream.metrics import Histogram, Sample
@@ -37,6 +38,8 @@ SHORT_CHARACTERS = 60_000
 
 TEXTS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+
+T = TypeVar("T")
 
 Predict = Callable[[Sequence[str], Sequence[str | None]], Sequence[Prediction]]
 """Texts and their languages, where known, to predictions."""
@@ -102,6 +105,10 @@ class Batcher:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
         return await one.answer
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """Does in the thread what is left of an answer, before the next batch: nothing piles up."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def samples(self) -> Iterator[Sample]:
         """Gives everything that is counted here."""

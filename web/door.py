@@ -1,6 +1,8 @@
-"""Who comes in: keys and rates, before anything is read of a request."""
+"""Who comes in: keys, rates and sites, before anything is read of a request."""
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.allowance import Allowance, Allowances
@@ -13,6 +15,18 @@ OPEN = frozenset({"/healthz", "/readyz"})
 CHALLENGE = 'Basic realm="emostream", charset="UTF-8"'
 """What makes a browser ask its reader for a key. Bearer is taken, too, and not offered: Chromium
 does not understand a second challenge in the same header."""
+
+
+class Origins(CORSMiddleware):
+    """Lets pages of named sites read answers; says no as every error is said."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answers whether a page may ask."""
+        found = super().preflight_response(request_headers)
+        if found.status_code < 400:
+            return found
+        kept = {k: v for k, v in found.headers.items() if not k.startswith("content-")}
+        return Problem(found.status_code, bytes(found.body).decode(), headers=kept).response()
 
 
 class Door:

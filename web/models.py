@@ -1,12 +1,10 @@
 """The models that the API answers with: loaded once, each with its batcher."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from classifier.calibration import Choice
 from classifier.labels import EKMAN, EMOTIONS, SENTIMENT, TOPICS
@@ -14,9 +12,8 @@ from classifier.predictor import Predictor
 from stream.faces import COLOURS, COMMENT_COLOURS, FACES, POLARITY_COLOURS
 from stream.metrics import Sample
 from web.batching import Batcher
+from web.lane import Lane
 from web.problems import Problem
-
-T = TypeVar("T")
 
 MEASURES = {
     "emotion": ("macro_f1", "micro_f1"),
@@ -43,7 +40,7 @@ class Models:
         }
         self.first = predictors[0].model
         self._measured = folders[0] / "metrics.json"
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="answers")
+        self.explaining = Lane()
 
     def named(self, name: str | None) -> tuple[Predictor, Batcher]:
         """Gives a model and the way into it.
@@ -57,13 +54,11 @@ class Models:
             raise Problem(422, f"no model of that name: {detail}", [_field("model", detail)])
         return self.predictors[name], self.batchers[name]
 
-    async def beside(self, work: Callable[[], T]) -> T:
-        """Does what takes long in a thread, one at a time, while short requests are answered."""
-        return await asyncio.get_running_loop().run_in_executor(self._beside, work)
-
     def samples(self) -> Iterator[Sample]:
-        """Gives what is counted of each model."""
-        return (one for batcher in self.batchers.values() for one in batcher.samples())
+        """Gives what is counted of each model, and of explaining."""
+        for batcher in self.batchers.values():
+            yield from batcher.samples()
+        yield from self.explaining.samples()
 
     def labels(self, name: str | None) -> dict[str, Any]:
         """Gives a `web.asking.LabelsSaid`."""
@@ -102,7 +97,7 @@ class Models:
         """Answers what waits."""
         for batcher in self.batchers.values():
             await batcher.close()
-        self._beside.shutdown()
+        self.explaining.close()
 
 
 def _field(field: str, detail: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from starlette.responses import Response
-from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -19,4 +18,5 @@ class _Files(StaticFiles):
         return response
 
 
-FILES = Mount("/", _Files(directory=FOLDER, html=True), name="page")
+FILES = _Files(directory=FOLDER, html=True)
+"""What answers where no route of ours does."""

@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457): what is wrong, in which field, what to do."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,12 @@ from starlette.responses import Response
 
 MOST = 20
 """Fields that one answer names."""
+
+LONGEST = 60
+"""Characters of a name that is told again."""
+
+KINDS = re.compile(r"constrained-\w+|dict\[.*|\[key\]", re.DOTALL)
+"""What pydantic puts into the path of a field for each kind that it may be of."""
 
 TITLES = {
     400: "Bad request",
@@ -44,10 +51,15 @@ class Problem(Exception):
     def of(cls, error: ValidationError) -> "Problem":
         """Names the fields that are wrong, without quoting what they hold."""
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        named = [(_field(one), one["msg"]) for one in found[:MOST]]
+        named = [(_field(one), one) for one in found[:MOST]]
         # Where a field may be of several kinds, only what is said of the kind it is most like.
-        inner = {field.rpartition(".")[0] for field, _detail in named}
-        errors = [{"field": f, "detail": detail} for f, detail in named if f not in inner]
+        inner = {field.rpartition(".")[0] for field, _one in named}
+        right = {field for field, one in named if not one["type"].endswith("_type")}
+        errors = [
+            {"field": field, "detail": one["msg"].removeprefix("Value error, ")}
+            for field, one in named
+            if field not in inner and not (field in right and one["type"].endswith("_type"))
+        ]
         if any(one["type"] == "json_invalid" for one in found):
             return cls(400, "the body is not JSON", errors)
         names = ", ".join(dict.fromkeys(one["field"] for one in errors))
@@ -69,6 +81,6 @@ class Problem(Exception):
 
 
 def _field(error: ErrorDetails) -> str:
-    """The path of a field; the names pydantic gives the ways of a union are no part of it."""
-    parts = [part for part in error["loc"] if not isinstance(part, str) or part.isidentifier()]
-    return ".".join(map(str, parts)) or "body"
+    first, *rest = error["loc"] or ("body",)
+    parts = [first, *(part for part in rest if not KINDS.fullmatch(str(part)))]
+    return ".".join(str(part)[:LONGEST] for part in parts) or "body"

@@ -157,6 +157,25 @@ def test_what_is_wrong_is_named_and_never_quoted(
 
 
 @pytest.mark.parametrize(
+    ("question", "field", "detail"),
+    [
+        ({"text": "a", "thresholds": 1.5}, "thresholds", "should be less than or equal to 1"),
+        ({"text": "a", "thresholds": {"r a": 1}}, "thresholds.r a", "Input should be 'admiration'"),
+        ({"text": "a", "nope nope": 1}, "nope nope", "Extra inputs are not permitted"),
+        ({"text": "a", "n" * 100: 1}, "n" * 60, "Extra inputs"),
+        ({"text": "a", "texts": ["b"]}, "body", "give either text or texts"),
+    ],
+)
+def test_one_fault_is_one_clear_line(
+    api: Server, question: dict[str, Any], field: str, detail: str
+) -> None:
+    (error,) = api.classify(**question).json()["errors"]
+    assert error["field"] == field
+    assert detail in error["detail"]
+    assert "Value error" not in error["detail"]
+
+
+@pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
         (b"{", "application/json", 400),

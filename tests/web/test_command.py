@@ -63,6 +63,10 @@ def test_it_says_where_it_is_serves_the_page_and_stops_when_asked(how: signal.Si
         assert server.result(text="thank you so much")["primary"] == "gratitude"
         page = server.get("/")
         assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        asked = server.get("/v1/classify")
+        assert (asked.status, asked.headers["Allow"]) == (405, "POST")
+        missing = server.get("/nothing")
+        assert (missing.status, missing.json()["title"]) == (404, "Not found")
         checks = server.get("/readyz").json()
         assert checks["ready"] is True
         assert checks["checks"]["elasticsearch"]["ok"] is False
@@ -94,6 +98,15 @@ def test_a_new_key_opens_a_guarded_server_and_settings_are_taken(tmp_path: Path)
         headers = {"Authorization": f"Bearer {key}", "Origin": "https://any.example"}
         answer = server.get("/v1/labels", headers=headers)
         assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+
+
+def test_a_port_that_is_taken_is_said_before_anything_slow_is_done() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("--port", str(taken.getsockname()[1]), PYTHONPROFILEIMPORTTIME="1")
+    assert "Address already in use" in done.stderr
+    assert re.search(r"\| +stream\.settings\n", done.stderr)
+    for slow in ("numpy", "torch", "web.app"):
+        assert not re.search(rf"\| +{re.escape(slow)}\n", done.stderr)
 
 
 def test_what_a_person_can_mend_is_one_line() -> None:

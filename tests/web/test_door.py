@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from urllib3 import BaseHTTPResponse
 from urllib3.util import make_headers
 
 from stream.errors import UserError
@@ -67,17 +68,22 @@ def test_a_key_opens_as_bearer_and_as_password_and_another_does_not(
 
 @pytest.mark.wire
 def test_a_page_of_a_named_site_may_ask_and_of_another_not(guarded: Server) -> None:
-    def preflight(origin: str) -> str | None:
+    def preflight(origin: str) -> BaseHTTPResponse:
         headers = {
             "Origin": origin,
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization,content-type",
         }
-        answer = guarded.ask("OPTIONS", "/v1/classify", headers=headers)
-        return answer.headers.get("Access-Control-Allow-Origin")
+        return guarded.ask("OPTIONS", "/v1/classify", headers=headers)
 
-    assert preflight("https://friend.example") == "https://friend.example"
-    assert preflight("https://foe.example") is None
+    friend, foe = preflight("https://friend.example"), preflight("https://foe.example")
+    assert friend.status == 200
+    assert friend.headers["Access-Control-Allow-Origin"] == "https://friend.example"
+    assert foe.status == 400
+    assert "Access-Control-Allow-Origin" not in foe.headers
+    assert foe.headers["Content-Type"] == "application/problem+json"
+    assert foe.json()["detail"] == "Disallowed CORS origin"
+    assert "Origin" in foe.headers["Vary"]
 
 
 @pytest.mark.wire

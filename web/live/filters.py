@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -57,8 +58,16 @@ def _stamp(value: object) -> object:
     return value
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """The first and the last day of the calendar may lie outside it in UTC."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("outside the years 1 to 9999 in UTC") from None
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Time = Annotated[AwareDatetime, BeforeValidator(_stamp)]
+Time = Annotated[AwareDatetime, BeforeValidator(_stamp), AfterValidator(_in_utc)]
 
 
 class Filters(BaseModel):
@@ -156,4 +165,4 @@ def _named(word: str, sign: str) -> bool:
 
 
 def _written_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return moment.isoformat(timespec="milliseconds")

@@ -14,6 +14,9 @@ SORTS: dict[str, list[dict[str, str]]] = {
 }
 """The orders in which posts may be asked for."""
 
+CRITICAL = -0.3
+"""Polarity below which a post criticises at all."""
+
 CHARACTERS = 600
 """Of a text, in a list."""
 KEPT = 2000
@@ -30,9 +33,13 @@ SOURCE = [
 
 def search(filters: Filters, order: str, size: int) -> Query:
     """The search for some posts."""
+    query = filters.query()
+    if order == "critical":
+        below = {"range": {"emostream.polarity.score": {"lt": CRITICAL}}}
+        query = {"bool": {"filter": [query, below]}}
     return {
         "size": size,
-        "query": filters.query(),
+        "query": query,
         "sort": SORTS[order],
         "_source": SOURCE,
         "track_total_hits": False,

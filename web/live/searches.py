@@ -140,16 +140,18 @@ def _choices(filters: Filters) -> Query:
 
 
 def _words(filters: Filters, emotion: str | None) -> Query:
+    """The words of an emotion, whichever of them is chosen."""
+    posts = filters.query("emotion", "word")
     of_emotion = {"term": {"emostream.emotion.primary": emotion or ""}}
     telling = {
         "field": "emostream.emotion.words",
         "size": CANDIDATES,
         "min_doc_count": 1,
-        "background_filter": filters.query("emotion"),
+        "background_filter": posts,
     }
     return {
         "size": 0,
-        "query": {"bool": {"filter": [filters.query("emotion"), of_emotion]}},
+        "query": {"bool": {"filter": [posts, of_emotion]}},
         "aggs": {
             "telling": {"significant_terms": telling},
             "common": terms("emostream.emotion.words", WORDS),

@@ -125,7 +125,9 @@ class View:
         try:
             answers: list[dict[str, Any]] = self._client.msearch(searches=asked)["responses"]
         except (ApiError, TransportError, UnsupportedProductError) as error:
-            raise _not_now(f"does not answer ({type(error).__name__})") from None
+            raise _not_now(
+                f"does not answer ({type(error).__name__}); `make up` starts one"
+            ) from None
         for answer in answers:
             if "error" in answer:
                 raise _not_now(f"could not answer ({answer['error'].get('type')})")

@@ -6,6 +6,7 @@ refused (the other choice, `ignore_bulk_upload_errors`, logs it and goes on with
 """
 
 import logging
+import tempfile
 from typing import Any
 
 from quixstreams import Application  # type: ignore[import-not-found]
@@ -42,6 +43,7 @@ def main() -> None:
         on_consumer_error=passed_over,
         on_processing_error=passed_over,
         auto_create_topics=False,
+        state_dir=tempfile.mkdtemp(),
     )
     sink = ElasticsearchSink(
         url=common.ELASTICSEARCH,

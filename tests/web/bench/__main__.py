@@ -148,19 +148,51 @@ def median(rows: list[Row], name: str) -> float:
     return statistics.median(row[name] for row in rows)
 
 
+GOAL = "3,000 requests a second with p99 < 20 ms, and 10 times as many as Flask"
+QUIET = 0.5
+"""Load average of a machine that does nothing else."""
+
+
+def reached(servers: dict[str, Any]) -> bool:
+    """Whether some number of connections shows the goal."""
+    flask = servers["Flask, gunicorn"]
+    return any(
+        (rate := median(rows, "per_second")) >= 3000
+        and median(rows, "p99_ms") < 20
+        and rate >= 10 * median(flask[connections], "per_second")
+        for connections, rows in servers[OURS].items()
+    )
+
+
+def verdict(found: dict[str, Any]) -> str:
+    """What the numbers show of the goal."""
+    if reached(found["servers"]):
+        said = "has been shown here."
+    elif found["load_average_before"] < QUIET:
+        said = "has **not been shown**, on a quiet machine."
+    else:
+        said = "has **not been shown** on a quiet machine yet: this one had other work."
+    return (
+        f"The goal, {GOAL}\n(all at one number of connections), {said}\n"
+        f"Every number is a median of {found['rounds']} rounds of {found['seconds']:g} s."
+    )
+
+
 def page(found: dict[str, Any], command: str) -> str:
     """Writes the medians for people."""
     servers = found["servers"]
     head = f"""\
 # How fast the API is
 
+{verdict(found)}
+
 `{command}`, {found["measured"]}: {found["model"]}, one worker on one core of {found["processor"]},
 the client on another; Python {found["python"]}, {" and ".join(found["flask"])}; load average before
 the start {found["load_average_before"]:g}.
 
 Each request has one text of the sample posts, and each connection asks again when it has its
-answer. The servers take turns; of {found["rounds"]} rounds of {found["seconds"]:g} s the median is
-given ([all rounds](bench-web.json)). The client is `tests/web/bench/client.py`.
+answer. The servers take turns ([all rounds](bench-web.json)). The client is
+`tests/web/bench/client.py`.
 """
     lines = head.splitlines()
     for name, by_connections in servers.items():

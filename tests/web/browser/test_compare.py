@@ -44,3 +44,13 @@ def test_a_creator_sees_the_five_classes_and_what_viewers_propose(demo: Demo, vi
     feedback = {"term": {"emostream.comment_class": "constructive_feedback"}}
     proposed = demo.counted({"bool": {"filter": [of_video, feedback]}})
     assert page.locator("#feedback .posts").first.locator(".post").count() == proposed
+
+
+def test_a_server_that_comes_back_is_asked_again(visit: Visit) -> None:
+    page = visit.open("#/try")
+    page.context.set_offline(True)
+    page.locator("nav a", has_text="Compare").click()
+    expect(page.locator("#trouble")).to_contain_text("does not answer")
+    page.context.set_offline(False)
+    expect(page.locator("#compared .duel").first).to_be_visible()
+    expect(page.locator("#trouble")).to_be_hidden()

@@ -54,6 +54,21 @@ def test_nothing_is_wider_than_a_phone(visit: Visit, view: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def test_the_header_is_no_wider_than_the_content(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 2560, "height": 1000})
+    page = visit.open("#/try")
+    brand, title = (page.locator(one).bounding_box() for one in (".brand", "#try-title"))
+    assert brand and title and brand["x"] == title["x"]
+
+
+def test_what_is_typed_into_is_ringed_around_its_card(visit: Visit) -> None:
+    page = visit.open("#/try")
+    page.locator("#text").click()
+    ring = "getComputedStyle(document.querySelector('{}')).outlineStyle"
+    assert page.evaluate(ring.format("#text")) == "none"
+    assert page.evaluate(ring.format(".paper")) == "solid"
+
+
 def test_the_keyboard_reaches_the_content_and_the_views(visit: Visit) -> None:
     page = visit.open("#/try")
     page.keyboard.press("Tab")

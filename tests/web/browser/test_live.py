@@ -219,6 +219,8 @@ def test_without_elasticsearch_the_page_says_so_and_try_still_works_behind_a_key
     with visiting(context, locked.address) as visit:
         page = visit.open("#/live")
         expect(page.locator("#trouble")).to_contain_text("Elasticsearch does not answer")
+        expect(page.locator("#trouble")).to_contain_text("make up")
+        expect(page.locator("#board")).to_be_hidden()
         page.locator("nav a", has_text="Try").click()
         page.fill("#text", "thank you")
         expect(page.locator("#primary")).to_contain_text("gratitude")
@@ -238,3 +240,54 @@ def test_a_wrong_filter_is_named(demo: Demo, visit: Visit) -> None:
         problem: dict[str, Any] = json.load(refused.value)
         assert refused.value.code == 422
         assert [one["field"] for one in problem["errors"]] == [field]
+
+
+def test_a_server_that_is_gone_when_the_view_is_opened_is_waited_for(visit: Visit) -> None:
+    page = visit.open("#/try")
+    page.context.set_offline(True)
+    page.locator("nav a", has_text="Live").click()
+    expect(page.locator("#trouble")).to_contain_text("The server does not answer")
+    expect(page.locator("#board")).to_be_hidden()
+    page.context.set_offline(False)
+    expect(page.locator("#posts .post").first).to_be_visible()
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_a_tab_that_nobody_sees_holds_no_stream(visit: Visit) -> None:
+    page = visit.open("#/live")
+    expect(page.locator("#pulse")).to_have_class("pulse on")
+    page.evaluate(SEEN, True)
+    expect(page.locator("#pulse")).to_have_class("pulse")
+    page.evaluate(SEEN, False)
+    expect(page.locator("#pulse")).to_have_class("pulse on")
+
+
+SEEN = """hidden => {
+  Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_chosen_word_stays_and_a_second_click_comes_back(demo: Demo, visit: Visit) -> None:
+    page = visit.open("#/live?emotion=gratitude")
+    word = page.locator("#words li[data-key=thanks] button")
+    word.click()
+    expect(word).to_have_attribute("aria-pressed", "true")
+    expect(word).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen .chip")).to_have_count(0)
+    page.goto(f"{demo.address}/#/live?word=please")
+    expect(page.locator("#words [aria-pressed=true]")).to_have_text("please")
+
+
+def test_a_link_with_half_a_time_or_a_broken_one_can_be_mended(demo: Demo, visit: Visit) -> None:
+    page = visit.open("#/live?start=abc")
+    chip = page.locator("#chosen .chip")
+    expect(chip).to_contain_text("from abc")
+    expect(page.locator("#trouble")).to_contain_text("start")
+    chip.click()
+    expect(posts(page)).to_have_text(demo.posts)
+    page.goto(f"{demo.address}/#/live?start=1000")
+    expect(chip).to_contain_text("from Thu, 1 Jan 1970, 00:00 UTC")
+    page.goto(f"{demo.address}/#/live?end=1000")
+    expect(chip).to_contain_text("until Thu, 1 Jan 1970, 00:00 UTC")

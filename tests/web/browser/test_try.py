@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -233,3 +234,107 @@ def test_a_file_that_is_no_table_is_said(visit: Visit, tmp_path: Path) -> None:
     broken.write_text('{"text": "hello"}\n{"text": \n')
     page.set_input_files("#file", broken)
     expect(page.locator("#progress")).to_have_text("Line 2 is not JSON.")
+
+
+LEFT = """wanted => {
+  const walk = document.createTreeWalker(document.getElementById("shaded"), NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const at = walk.currentNode.data.indexOf(wanted);
+    if (at < 0) continue;
+    const range = document.createRange();
+    range.setStart(walk.currentNode, at);
+    range.setEnd(walk.currentNode, at + wanted.length);
+    return range.getBoundingClientRect().left;
+  }
+}"""
+"""Where a word begins on the screen."""
+
+
+@pytest.mark.parametrize("turn", ["\u202e", "\u2069\u202e", "\u2067"])
+def test_a_word_that_turns_the_direction_turns_only_itself(visit: Visit, turn: str) -> None:
+    page = visit.open("#/try")
+    text = f"I love the {turn}red table here"
+    page.fill("#text", text)
+    expect(page.locator("#shaded")).to_contain_text("table")
+    places = [page.evaluate(LEFT, word) for word in ("love", "red", "table", "here")]
+    assert places == sorted(places)
+    assert page.locator("#shaded").text_content() == text
+
+
+def test_a_link_to_another_model_shows_its_thresholds(visit: Visit) -> None:
+    page = visit.open("#/try")
+    name = page.locator("#model option").nth(1).get_attribute("value") or ""
+
+    def strict(route: Route) -> None:
+        said = route.fetch().json()
+        route.fulfill(
+            json=said | {"emotions": [one | {"threshold": 0.97} for one in said["emotions"]]}
+        )
+
+    page.route("**/v1/labels?model=*", strict)
+    page.goto("about:blank")
+    page.goto(f"{visit.address}/#/try?text=thank+you&model={quote(name)}")
+    expect(page.locator("#model-name")).to_have_text(name)
+    expect(page.locator("#model")).to_have_value(name)
+    page.locator("#own summary").click()
+    expect(page.locator("#sliders output").first).to_have_text("97%")
+
+
+def test_the_mode_is_in_the_address_and_has_thresholds_and_models_too(visit: Visit) -> None:
+    page = visit.open("#/try")
+    page.locator("#many-texts").click()
+    page.wait_for_url("**mode=many")
+    page.locator("#threshold").fill("0.99")
+    expect(page.locator("#model")).to_be_visible()
+    page.fill("#lines", THANKS)
+    page.locator("#classify").click()
+    expect(page.locator("#rows td").nth(1)).to_have_text("no emotion reaches its threshold")
+    page.locator("#threshold-reset").click()
+    expect(page.locator("#progress")).to_contain_text("classify again")
+    page.locator("#classify").click()
+    expect(page.locator("#rows td").nth(1)).to_contain_text("gratitude")
+    page.go_back()
+    expect(page.locator("#text")).to_be_visible()
+    expect(page.locator("#threshold")).to_be_visible()
+
+
+def test_a_table_comes_back_whole_with_the_reason_where_there_is_no_answer(
+    visit: Visit, tmp_path: Path
+) -> None:
+    page = visit.open("#/try?mode=many")
+    table = tmp_path / "comments.csv"
+    long = "x " * 100_001
+    table.write_text(f"Größe,Kommentar,language\n-5,thank you,a\n2,,b\n\n3,{long},c\n4,hi,d\n")
+    page.set_input_files("#file", table)
+    expect(page.locator("#column option:checked")).to_have_text("Kommentar")
+    page.locator("#classify").click()
+    expect(page.locator("#progress")).to_contain_text("2 texts in")
+    expect(page.locator("#progress")).to_contain_text("3 without an answer")
+    with page.expect_download() as saved:
+        page.locator("#save-csv").click()
+    saved.value.save_as(tmp_path / "out.csv")
+    csv.field_size_limit(1_000_000)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text(), newline="")))
+    assert [row["Größe"] for row in rows] == ["-5", "2", "", "3", "4"]
+    assert [row["language"] for row in rows] == ["a", "b", "", "c", "d"]
+    assert rows[0]["primary"] == "gratitude"
+    assert rows[0]["emostream_language"] == "en"
+    assert [row["abstained"] for row in rows[1:3]] == ["no text", "no text"]
+    assert rows[3]["abstained"] == "longer than 200,000 characters"
+
+
+def test_a_column_alone_has_a_heading_and_a_broken_file_takes_the_results_away(
+    visit: Visit, tmp_path: Path
+) -> None:
+    page = visit.open("#/try?mode=many")
+    column, broken = tmp_path / "one.csv", tmp_path / "posts.ndjson"
+    column.write_text("Kommentar\nthank you\nI am scared\n")
+    broken.write_text("{")
+    page.set_input_files("#file", column)
+    expect(page.locator("#progress")).to_have_text("2 texts")
+    page.locator("#classify").click()
+    expect(page.locator("#rows tr")).to_have_count(2)
+    page.set_input_files("#file", broken)
+    expect(page.locator("#progress")).to_have_text("Line 1 is not JSON.")
+    expect(page.locator("#table")).to_be_hidden()
+    expect(page.locator("#lines")).to_have_value("")

@@ -69,6 +69,8 @@ def test_one_filter_can_be_left_out() -> None:
         ({"start": "yesterday"}, "start"),
         ({"start": "2026-11-20T00:00:00"}, "start"),
         ({"start": "999999999999999"}, "start"),
+        ({"start": "0001-01-01T00:00:00+14:00"}, "start"),
+        ({"end": "9999-12-31T23:59:59-14:00"}, "end"),
         ({"q": "x" * 201}, "q"),
         ({"since": "1h", "end": "1795100400000"}, "body"),
     ],

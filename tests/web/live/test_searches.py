@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.live import line
+from web.live import line, posts
 from web.live.filters import Filters
 from web.live.searches import COLUMNS, overview, read_overview, read_span, step_of
 
@@ -46,3 +46,17 @@ def test_neutral_is_the_commonest_emotion_only_where_there_is_no_other() -> None
 
     assert read_span(answer("neutral", "joy"))[2] == "joy"
     assert read_span(answer("neutral"))[2] == "neutral"
+
+
+def test_the_words_of_an_emotion_stay_when_one_of_them_is_chosen() -> None:
+    free = overview(Filters.of({"platform": "x"}), "joy", 60)
+    chosen = overview(Filters.of({"platform": "x", "word": "happy"}), "joy", 60)
+    assert chosen[5] == free[5]
+    assert chosen[1] != free[1]
+
+
+def test_the_most_critical_posts_are_only_those_that_criticise() -> None:
+    critical = posts.search(Filters.of({"video": "v"}), "critical", 8)
+    below = {"range": {"emostream.polarity.score": {"lt": posts.CRITICAL}}}
+    assert below in critical["query"]["bool"]["filter"]
+    assert "range" not in str(posts.search(Filters.of({"video": "v"}), "latest", 8))

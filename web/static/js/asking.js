@@ -7,7 +7,21 @@ export class Problem extends Error {
     super(detail);
     Object.assign(this, { status, retryAfter });
   }
+
+  /** Whether the same question may be answered later. */
+  get passes() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
+
+/** Waits, or ends early when `signal` says so. */
+export const waited = (milliseconds, signal) => new Promise((resolve) => {
+  const timer = setTimeout(resolve, milliseconds);
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    resolve();
+  }, { once: true });
+});
 
 /** Asks, and gives the JSON of the answer; throws a Problem. A key, where one is asked for, the browser knows. */
 export async function ask(path, { body, signal } = {}) {

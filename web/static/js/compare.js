@@ -1,12 +1,13 @@
 // Two selections of posts side by side; and what comments on one video say to its creator.
 
-import { ask } from "./asking.js";
+import { ask, waited } from "./asking.js";
 import { bars, counted } from "./bars.js";
 import { $, count, debounced, h, percent, signed, spoken } from "./dom.js";
 import { classFace, colour, face, faced, labels } from "./labels.js";
 import { posts } from "./posts.js";
 
 const KINDS = { q: "words", tag: "hashtag", video: "video", platform: "platform", name: "name", topic: "subject", language: "language" };
+const AGAIN = 4000; // milliseconds before what was not answered is asked again
 const CHOICES = { tag: "tags", video: "videos", platform: "platforms", language: "languages" };
 
 let sides = {};
@@ -19,18 +20,30 @@ export async function enter(parameters) {
   asked?.abort();
   asked = new AbortController();
   const { signal } = asked;
-  try {
-    const everything = await ask("v1/live", { signal });
-    choices = { ...everything.choices, names: everything.names, topics: everything.topics };
-    sides = { a: sideOf(parameters.get("a")) ?? first(0), b: sideOf(parameters.get("b")) ?? first(1) };
-    for (const name of ["a", "b"]) fill(name);
-    const video = parameters.get("video") ?? Object.keys(choices.videos)[0];
-    videos(video);
-    await Promise.all([compare(signal), feedback(video, signal)]);
-    dispatchEvent(new CustomEvent("trouble", { detail: null }));
-  } catch (error) {
-    if (error.name !== "AbortError") dispatchEvent(new CustomEvent("trouble", { detail: error }));
+  while (!signal.aborted) {
+    try {
+      await show(parameters, signal);
+      say(null);
+      return;
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      say(error);
+      if (!error.passes) return;
+    }
+    await waited(AGAIN, signal);
   }
+}
+
+const say = (error) => dispatchEvent(new CustomEvent("trouble", { detail: error }));
+
+async function show(parameters, signal) {
+  const everything = await ask("v1/live", { signal });
+  choices = { ...everything.choices, names: everything.names, topics: everything.topics };
+  sides = { a: sideOf(parameters.get("a")) ?? first(0), b: sideOf(parameters.get("b")) ?? first(1) };
+  for (const name of ["a", "b"]) fill(name);
+  const video = parameters.get("video") ?? Object.keys(choices.videos)[0];
+  videos(video);
+  await Promise.all([compare(signal), feedback(video, signal)]);
 }
 
 export function leave() {

@@ -9,20 +9,32 @@ export const labels = { emotions: [], byName: new Map(), polarity: {}, comment_c
 export const model = { models: [], texts: 1000, characters: 0 };
 
 let loading;
+let whose = null; // the model that the thresholds are of
 
 /** Loads the labels and the models, once; a failure may be tried again. */
 export function load() {
   loading ??= Promise.all([ask("v1/labels"), ask("v1/model")])
     .then(([said, models]) => {
-      Object.assign(labels, said);
-      labels.byName = new Map(said.emotions.map((one) => [one.label, one]));
       Object.assign(model, models);
+      take(said, models.models[0]);
     })
     .catch((error) => {
       loading = undefined;
       throw error;
     });
   return loading;
+}
+
+/** Takes the thresholds of another model; null is the first. */
+export async function use(name) {
+  const wanted = name ?? model.models[0];
+  if (wanted !== whose) take(await ask(`v1/labels?model=${encodeURIComponent(wanted)}`), wanted);
+}
+
+function take(said, name) {
+  Object.assign(labels, said);
+  labels.byName = new Map(said.emotions.map((one) => [one.label, one]));
+  whose = name;
 }
 
 const CLASS_FACES = {

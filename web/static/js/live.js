@@ -1,6 +1,6 @@
 // What is in the index now: every number from one answer, the posts as they come.
 
-import { ask, listen } from "./asking.js";
+import { ask, listen, waited } from "./asking.js";
 import { $, count, debounced, h, keyed, short, spoken } from "./dom.js";
 import { colour, face, faced } from "./labels.js";
 import { lists, numbers, strip } from "./panels.js";
@@ -60,6 +60,8 @@ function prepare() {
     $("pause").textContent = paused ? "Go on" : "Pause";
     stream();
   };
+  // A browser holds few connections to one server: a tab that nobody sees keeps none.
+  document.addEventListener("visibilitychange", () => leaving && stream());
 }
 
 function scale(asShare) {
@@ -92,19 +94,13 @@ async function look(signal) {
     } catch (error) {
       if (error.name === "AbortError") return;
       say(error);
+      if (!error.passes) view = null; // what is shown is not what is asked for
+      $("board").hidden = !view;
     }
     await waited(EVERY, signal);
     while (document.hidden && !signal.aborted) await waited(500, signal);
   }
 }
-
-const waited = (milliseconds, signal) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, milliseconds);
-  signal.addEventListener("abort", () => {
-    clearTimeout(timer);
-    resolve();
-  }, { once: true });
-});
 
 const say = (error) => dispatchEvent(new CustomEvent("trouble", { detail: error }));
 
@@ -113,7 +109,7 @@ function stream() {
   streaming = undefined;
   const alive = (yes) => $("pulse").classList.toggle("on", yes);
   alive(false);
-  if (paused) return;
+  if (paused || document.hidden) return;
   streaming = listen(`v1/live/stream?${new URLSearchParams(filters)}`, {
     heard: (found) => {
       alive(true);
@@ -158,15 +154,23 @@ function choices() {
 }
 
 function chips() {
-  const others = Object.entries(filters).filter(([name]) => !IN_FORM.includes(name) && name !== "end");
-  const described = ([name, value]) => name === "start"
-    ? `${moment(Number(value), 60_000)} to ${moment(Number(filters.end), 60_000)}`
+  const others = Object.entries(filters).filter(([name]) => !IN_FORM.includes(name) && !(name === "end" && filters.start));
+  const described = ([name, value]) => name === "start" || name === "end" ? range(filters)
     : `${SHOWN[name] ?? spoken(name)}: ${name === "topic" || name === "comment_class" ? spoken(value) : value}`;
   $("chosen").replaceChildren(...others.map(([name, value]) => h("button", {
     type: "button", class: "chip chosen", "aria-label": `remove ${described([name, value])}`,
-    onclick: () => go(name === "start" ? { start: null, end: null } : { [name]: null }),
+    onclick: () => go(name === "start" || name === "end" ? { start: null, end: null } : { [name]: null }),
   }, h("bdi", {}, described([name, value])), " ✕")));
 }
+
+/** A time as people read it; one that cannot be read stays as it was written. */
+function clock(value) {
+  const at = new Date(/^\d+$/.test(value) ? Number(value) : value);
+  return Number.isNaN(at.getTime()) ? value : moment(at.getTime(), 60_000);
+}
+
+const range = ({ start, end }) =>
+  !end ? `from ${clock(start)}` : !start ? `until ${clock(end)}` : `${clock(start)} to ${clock(end)}`;
 
 function charts() {
   if (!view?.posts) return;

@@ -2,15 +2,15 @@
 
 import { $ } from "./dom.js";
 import { load, model } from "./labels.js";
+import * as compare from "./compare.js";
+import * as live from "./live.js";
 import * as trying from "./try.js";
 
-const VIEWS = {
-  try: async () => trying,
-  live: () => import("./live.js"),
-  compare: () => import("./compare.js"),
-};
+const VIEWS = { try: trying, live, compare }; // all loaded at once: none has to be asked for when the server is gone
+const AGAIN = 3000;
 
 let current;
+let again;
 
 function place() {
   const [, view = "try", query = ""] = /^#\/(\w+)(?:\?(.*))?$/.exec(location.hash) ?? [];
@@ -25,19 +25,22 @@ async function show() {
   }
   for (const name of Object.keys(VIEWS)) $(`view-${name}`).hidden = name !== view;
   document.title = `${view[0].toUpperCase()}${view.slice(1)} · emostream`;
+  clearTimeout(again);
   try {
-    const [module] = await Promise.all([VIEWS[view](), load()]);
-    if (place().view !== view) return; // the reader has gone on meanwhile
-    if (current !== module) current?.leave?.();
-    current = module;
-    $("model-name").textContent = model.models[0];
-    trouble();
-    module.enter(parameters);
-    document.documentElement.dataset.view = view; // from now on it answers to its reader
+    await load();
   } catch (error) {
     trouble(error);
-    setTimeout(() => current || show(), 3000);
+    clearTimeout(again);
+    again = setTimeout(show, AGAIN);
+    return;
   }
+  if (place().view !== view) return; // the reader has gone on meanwhile
+  if (current !== VIEWS[view]) current?.leave?.();
+  current = VIEWS[view];
+  $("model-name").textContent = model.models[0];
+  trouble();
+  current.enter(parameters);
+  document.documentElement.dataset.view = view; // from now on it answers to its reader
 }
 
 /** Says what is wrong, above everything; without an error says that nothing is. */

@@ -74,10 +74,13 @@ function language(code) {
 
 function words(view, filters, toggle) {
   $("words-of").textContent = view.emotion ? faced(view.emotion) : "an emotion";
-  const most = Math.max(1, ...view.words.map((one) => one.posts));
-  if (!view.words.length) return $("words").replaceChildren(h("li", { class: "quiet" }, "no word stands out"));
+  // The chosen one stays, so that a second click comes back.
+  const chosen = filters.word && !view.words.some((one) => one.word === filters.word);
+  const shown = chosen ? [{ word: filters.word, posts: view.posts }, ...view.words] : view.words;
+  const most = Math.max(1, ...shown.map((one) => one.posts));
+  if (!shown.length) return $("words").replaceChildren(h("li", { class: "quiet" }, "no word stands out"));
   $("words").querySelector(".quiet")?.remove();
-  return keyed($("words"), view.words, (one) => one.word,
+  return keyed($("words"), shown, (one) => one.word,
     (one) => h("li", {}, h("button", { type: "button", onclick: () => toggle("word")(one.word) }, h("bdi", {}, one.word))),
     (item, one) => {
       const button = item.firstChild;

@@ -1,6 +1,8 @@
 // Files of texts: CSV and TSV (RFC 4180), NDJSON or a JSON list, plain lines.
 
-const USUAL = ["text", "textoriginal", "textdisplay", "message", "comment", "content", "body", "tweet", "post", "review", "sentence"];
+const USUAL = ["text", "textoriginal", "textdisplay", "message", "comment", "content", "body", "tweet", "post", "review", "sentence",
+  "kommentar", "beitrag", "nachricht", "inhalt", "commentaire", "texte", "avis", "comentario", "comentário", "texto", "mensaje", "commento", "testo",
+  "tekst", "reactie"];
 
 /** Reads a file into `{header, rows}`; a file without names of columns has none in `header`. */
 export function read(name, text) {
@@ -28,6 +30,8 @@ function likely(text) {
   return [",", ";", "\t"].sort((a, b) => line.split(b).length - line.split(a).length)[0];
 }
 
+const blank = (row) => row.every((one) => !one.trim());
+
 function separated(text, sign) {
   const rows = [];
   let row = [], cell = "", quoted = false;
@@ -37,7 +41,7 @@ function separated(text, sign) {
   };
   const endRow = () => {
     endCell();
-    if (row.some((one) => one.trim())) rows.push(row);
+    rows.push(row);
     row = [];
   };
   for (let at = 0; at < text.length; at++) {
@@ -52,8 +56,11 @@ function separated(text, sign) {
     else if (one !== "\r") cell += one;
   }
   endRow();
+  // A blank row between others stays: whoever gets the file back counts its rows.
+  while (rows.length && blank(rows.at(-1))) rows.pop();
+  while (rows.length && blank(rows[0])) rows.shift();
   const isHeader = rows[0]?.some((one) => USUAL.includes(one.trim().toLowerCase())) ||
-    (rows.length > 1 && rows[0].every((one) => /^[\w -]{1,30}$/.test(one)) && rows[0].length > 1);
+    (rows.length > 1 && rows[0].every((one) => /^[\p{L}\p{M}\p{N}_ .-]{1,30}$/u.test(one)) && rows[0].length > 1);
   return { header: isHeader ? rows.shift() : [], rows };
 }
 

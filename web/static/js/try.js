@@ -2,9 +2,10 @@
 
 import { ask } from "./asking.js";
 import { bars } from "./bars.js";
+import * as batch from "./batch.js";
 import { $, debounced, h, percent, set, spoken } from "./dom.js";
 import { gauge } from "./gauge.js";
-import { classFace, colour, face, faced, labels, model } from "./labels.js";
+import { classFace, colour, face, faced, labels, model, use } from "./labels.js";
 import { shade, weightiest } from "./shading.js";
 
 const EXAMPLES = [
@@ -32,8 +33,20 @@ export function enter(parameters) {
   }
   many(parameters.get("mode") === "many");
   if (model.models.length > 1) $("model").value = state.model ?? model.models[0];
+  weigh();
+}
+
+/** Asks the chosen model, by its own thresholds. */
+async function weigh() {
+  const chosen = state.model;
+  try {
+    await use(chosen);
+  } catch (error) {
+    return say(error);
+  }
+  if (chosen !== state.model) return undefined; // another was chosen meanwhile
   thresholds();
-  refresh();
+  return refresh();
 }
 
 function prepare() {
@@ -54,38 +67,48 @@ function prepare() {
   $("threshold").oninput = () => {
     state.threshold = Number($("threshold").value);
     state.own = {};
-    thresholds();
-    show();
-    soon();
+    moved(soon);
   };
   $("threshold-reset").onclick = () => {
     Object.assign(state, { threshold: null, own: {} });
-    thresholds();
-    refresh();
+    moved(refresh);
   };
   $("sliders").append(...labels.emotions.map(slider(soon)));
   if (model.models.length > 1) {
     $("model-choice").hidden = false;
     $("model").append(...model.models.map((name) => h("option", { value: name }, name)));
-    $("model").onchange = async () => {
+    $("model").onchange = () => {
       state.model = $("model").value;
-      Object.assign(labels, await ask(`v1/labels?model=${encodeURIComponent(state.model)}`));
-      labels.byName = new Map(labels.emotions.map((one) => [one.label, one]));
-      thresholds();
-      refresh();
+      batch.outdated();
+      weigh();
     };
   }
   $("copy-link").onclick = copyLink;
-  $("one-text").onclick = () => many(false);
-  $("many-texts").onclick = () => many(true);
+  $("one-text").onclick = () => (location.hash = "#/try");
+  $("many-texts").onclick = () => (location.hash = "#/try?mode=many");
+  batch.prepare(() => ({ thresholds: asks().thresholds, model: asks().model }));
 }
 
-async function many(yes) {
-  if (yes) (await import("./batch.js")).enter(() => ({ thresholds: asks().thresholds, model: asks().model }));
+/** Shows many texts or one; the thresholds and the model are chosen in the same place's own card. */
+function many(yes) {
+  if (yes) $("many-settings").append($("model-choice"), $("all-thresholds"), $("own"));
+  else {
+    $("copy-link").before($("model-choice"));
+    $("emotions").before($("all-thresholds"));
+    $("emotions").after($("own"));
+  }
   $("one").hidden = yes;
   $("many").hidden = !yes;
   $("one-text").setAttribute("aria-pressed", String(!yes));
   $("many-texts").setAttribute("aria-pressed", String(yes));
+}
+
+/** A threshold was moved: shows it, and asks again. */
+function moved(again) {
+  thresholds();
+  show();
+  batch.outdated();
+  again();
 }
 
 const short = (text) => (text.length > 34 ? `${text.slice(0, 33)}…` : text);
@@ -100,9 +123,7 @@ const slider = (soon) => ({ label }) => {
   const input = h("input", { type: "range", min: 0.01, max: 0.99, step: 0.01, id: `own-${label}`, "data-label": label });
   input.oninput = () => {
     state.own = { ...state.own, [label]: Number(input.value) };
-    thresholds();
-    show();
-    soon();
+    moved(soon);
   };
   return h("div", { class: "slider" },
     h("label", { for: `own-${label}` }, faced(label)), h("output", { for: `own-${label}` }), input);
@@ -215,7 +236,7 @@ function reading(result) {
   $("why").textContent = faced(weighing.emotion);
   shade($("shaded"), result.text, weighing);
   const words = weightiest(result.text, weighing);
-  $("weighty").replaceChildren(words ? "weighs most: " : "no word weighs much", h("bdi", {}, words));
+  $("weighty").replaceChildren(words.length ? "weighs most: " : "no word weighs much", ...words);
 }
 
 function classes(result) {
