@@ -48,7 +48,7 @@ down:  ## stop servers and stations; their data stays
 
 test: setup  ## every ring: unit, wire, stack, end to end
 	@$(PY) -m tests.web.browser.chromium
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 compose:  ## load the compose files with the specification's own library (needs Go)
 	cd tests/compose/specification && go run . ../../.. docker-compose.yml docker-compose.yml,docker-compose.tls.yml
