@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from stack import Stack, running
 from stack.session import attach
 from stack.state import DataDirectory
+from stream import logs
 
 # A shell starts background jobs with Ctrl-C ignored, and so would be every command that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -20,6 +22,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples in every run: a test that fails fails for everybody.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Takes away what a command called in this process set up: its handler's stream is gone."""
+    root, form = logging.getLogger(), logs._form
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in logs.OURS}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logs._form = form
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
 
 
 @pytest.fixture(scope="session")
