@@ -8,6 +8,7 @@ them is another matter: thresholds for each label, placed where the official mea
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Literal
 
 import torch
@@ -48,6 +49,24 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Scales:
+    """How the logits of several heads, side by side, are corrected."""
+
+    temperatures: Tensor  # (labels,), float64
+    biases: Tensor  # (labels,), float64
+    single: tuple[slice, ...]  # the labels of each head that gives a text one of them
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """The probabilities of all labels, (texts, labels), float64, rounded."""
+        moved = logits.double() / self.temperatures
+        moved += self.biases
+        found = torch.sigmoid(moved)
+        for where in self.single:
+            found[:, where] = torch.softmax(moved[:, where], 1)
+        return rounded(found)
+
+
+@dataclass(frozen=True)
 class HeadCalibration:
     """What stands between one head's logits and its answers.
 
@@ -77,15 +96,25 @@ class Calibration:
             logits: of several heads side by side, (texts, labels of all of them).
             columns: where each of them is; one that was not fitted, for want of texts, is left out.
         """
-        found = {}
-        for name, where in columns.items():
-            if name not in self.heads:
-                continue
-            moved = self.heads[name].scale.apply(logits[:, where].double())
-            found[name] = rounded(
-                torch.sigmoid(moved) if HEADS[name].several else torch.softmax(moved, 1)
-            )
-        return found
+        return {
+            name: self.scales([name]).probabilities(logits[:, where])
+            for name, where in columns.items()
+            if name in self.heads
+        }
+
+    def scales(self, heads: Sequence[str]) -> "Scales":
+        """The scales of fitted heads, for those who apply them often."""
+        width = {name: len(HEADS[name].labels) for name in heads}
+        ends = dict(zip(heads, accumulate(width.values()), strict=True))
+        of = {name: self.heads[name].scale for name in heads}
+        return Scales(
+            torch.tensor(
+                [of[name].temperature for name in heads for _ in range(width[name])],
+                dtype=torch.float64,
+            ),
+            torch.tensor([bias for name in heads for bias in of[name].bias], dtype=torch.float64),
+            tuple(slice(ends[n] - width[n], ends[n]) for n in heads if not HEADS[n].several),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The content of calibration.json; biases and thresholds are given by label."""

@@ -20,14 +20,17 @@ A phrase's contribution is shared equally among its words; `<caps>` is an entry 
 calibration a logit is z / temperature + bias, so contributions are divided by the temperature.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from classifier.calibration import Calibration
 from classifier.heads import HEADS
@@ -42,11 +45,19 @@ Numbers = NDArray[np.int64]
 MOST_WORDS = 5
 """Words that a post carries at most."""
 
+EXACT = "contribution"
+"""What each token adds to the logit; all of them and `empty` sum to it."""
+
+ATTENTION = "attention"
+"""How much the model looked at each token, whatever the label; they sum to 1."""
+
+LEFT_OUT = "left out"
+"""What the logit loses when the word is left out of the text; these sum to nothing."""
+
 LONGEST = 64
 """Characters of a word that a post carries; see `stream.posts.Word`."""
 
-AT_ONCE = 2048
-"""Embeddings multiplied at once: 1 MB of them stays in the processor's cache."""
+warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +77,17 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What each token of a text adds to the calibrated logits of some labels of one head."""
+    """What each token of a text adds to the calibrated logits of some labels of one head.
+
+    Only of the bag of embeddings (EXACT) contributions and `empty` sum to the logits. Of another
+    family (`classifier.families.serving`) they are what `method` says.
+    """
 
     head: str
     tokens: tuple[str, ...]  # as the tokeniser writes them; `<caps>`, if there, is the last
     contributions: dict[str, tuple[float, ...]]  # label to one number a token
     empty: dict[str, float]  # label to the logit of the empty text
+    method: str = EXACT
 
 
 def explain(
@@ -151,21 +167,25 @@ def words_behind(
         columns: the logit to explain of each text, -1 for none, (texts,).
     """
     bags = hidden.bags
-    text = np.repeat(np.arange(len(columns)), np.diff(bags.offsets))
-    asked = np.flatnonzero((columns >= 0)[text])
-    parts = np.zeros(len(text))
-    parts[asked] = _one_logit(network, hidden, columns, asked, text[asked])
+    lengths = np.diff(bags.offsets)
+    rows = (columns >= 0).nonzero()[0]
+    asked = np.repeat(columns >= 0, lengths)
+    parts = np.zeros(len(asked))
+    parts[asked] = _one_logit(network, hidden, columns[rows], rows, bags.ids[asked])
     value = _of_words(bags, parts)
-    kept = np.flatnonzero((value > 0) & vocabulary.spoken[bags.ids])
-    text, value = text[kept], value[kept]
+    kept = ((value > 0) & vocabulary.spoken[bags.ids]).nonzero()[0]
+    text, value = np.repeat(np.arange(len(columns)), lengths)[kept], value[kept]
     # One sort by text and falling value: the part from 0 to 1 keeps texts apart.
     order = np.argsort(text + 1 / (1 + value), kind="stable")
-    found = [vocabulary.entries[word][:LONGEST] for word in bags.ids[kept[order]].tolist()]
-    rows = np.flatnonzero(columns >= 0)
-    edges = zip(*np.searchsorted(text, [rows, rows + 1]).tolist(), strict=True)
+    entries = vocabulary.entries
+    found = [entries[word][:LONGEST] for word in bags.ids[kept[order]].tolist()]
+    edges = np.searchsorted(text, np.append(rows, len(columns))).tolist()
     words: list[tuple[str, ...]] = [()] * len(columns)
-    for row, (start, stop) in zip(rows.tolist(), edges, strict=True):
-        words[row] = tuple(dict.fromkeys(found[start:stop]))[:MOST_WORDS]
+    for row, (start, stop) in zip(rows.tolist(), pairwise(edges), strict=True):
+        first = found[start : min(stop, start + MOST_WORDS)]
+        if len(set(first)) < len(first):
+            first = list(dict.fromkeys(found[start:stop]))[:MOST_WORDS]
+        words[row] = tuple(first)
     return words
 
 
@@ -179,39 +199,47 @@ def _gradients(network: Network, inner: Tensor, columns: Sequence[int]) -> Tenso
 def _slopes(inner: Tensor, bias: Tensor) -> Tensor:
     """The mean slope of each hidden unit on the way from the empty text, (texts, hidden)."""
     change = inner - bias
-    rise = torch.relu(inner) - torch.relu(bias)
-    return torch.where(change == 0, (bias > 0).to(inner.dtype), rise / change)
+    slopes = torch.relu(inner).sub_(torch.relu(bias)).div_(change)
+    if bool((change == 0).any()):
+        slopes = torch.where(change == 0, (bias > 0).to(inner.dtype), slopes)
+    return slopes
 
 
 @torch.inference_mode()
 def _one_logit(
-    network: Network, hidden: Hidden, columns: Numbers, asked: Numbers, text: Numbers
+    network: Network, hidden: Hidden, columns: Numbers, rows: Numbers, ids: NDArray[np.int32]
 ) -> Floats:
-    """What some ids add to the one logit of their text, to float32's precision.
+    """What the ids of some texts add to the one logit of their text, to float32's precision.
 
     Args:
         network: ids to logits.
-        hidden: the texts.
-        columns: the logit of each text, -1 for none, (texts,).
-        asked: the places of the ids, (asked,).
-        text: the text of each, (asked,).
+        hidden: all texts.
+        columns: the logit of each text asked for, (rows,).
+        rows: which texts these are, (rows,).
+        ids: all of theirs, (ids,).
     """
-    rows = np.flatnonzero(columns >= 0)
-    chosen, places = torch.from_numpy(columns[rows]), torch.from_numpy(rows)
-    slopes = _slopes(hidden.inner[places].float(), network.hidden_bias.float()).double()
-    through = slopes.mul_(network.indirect_weight[chosen])
-    gradient = torch.addmm(network.direct_weight[chosen], through, network.hidden_weight).float()
+    chosen, places = torch.from_numpy(columns), torch.from_numpy(rows)
+    through = _slopes(hidden.inner.index_select(0, places), network.hidden_bias)
+    through *= network.indirect_weight.index_select(0, chosen)
+    direct = network.direct_weight.index_select(0, chosen)
+    gradient = torch.addmm(direct, through, network.hidden_weight).float()
     lengths = np.diff(hidden.bags.offsets)[rows]
     gradient /= torch.from_numpy(np.sqrt(np.maximum(lengths, 1)))[:, None]
-    ids = torch.from_numpy(hidden.bags.ids[asked])
-    row = torch.from_numpy(np.searchsorted(rows, text))
-    found = torch.empty(len(ids))
-    for start in range(0, len(ids), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        each = network.embedding.index_select(0, ids[part])
-        each *= gradient.index_select(0, row[part])
-        torch.sum(each, 1, out=found[part])
-    answer: Floats = found.double().numpy()
+    # Of the product of gradients and embeddings only the places of a text's own ids are wanted.
+    # No more places can be named than it has, and a text may say a word again: empty rows make up.
+    spare = len(ids) // len(network.embedding)
+    gradient = functional.pad(gradient, (0, 0, 0, spare)) if spare else gradient
+    starts = np.full(len(gradient) + 1, len(ids), dtype=np.int32)
+    starts[: len(rows)] = np.cumsum(lengths) - lengths
+    wanted = torch.sparse_csr_tensor(
+        torch.from_numpy(starts),
+        torch.from_numpy(ids),
+        torch.zeros(len(ids)),
+        (len(gradient), len(network.embedding)),
+        check_invariants=False,  # they want no word twice; the product does not care
+    )
+    product = torch.sparse.sampled_addmm(wanted, gradient, network.embedding.T, beta=0.0)
+    answer: Floats = product.values().double().numpy()
     return answer
 
 
@@ -235,7 +263,7 @@ def _of_words(bags: Bags, parts: Floats) -> Floats:
     count = int(bags.last[-1]) + 1 if len(bags.last) else 0
     shares = np.zeros(count)
     for back in range(3):
-        inside = np.flatnonzero(bags.span > back)
+        inside = (bags.span > back).nonzero()[0]
         place, size = bags.last[inside] - back, bags.span[inside]
         shares += np.bincount(place, parts[inside] / size, minlength=count)
     return np.where(bags.span == 1, shares[bags.last], np.where(bags.span == 0, parts, 0.0))

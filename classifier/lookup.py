@@ -38,9 +38,9 @@ class Lookup:
         slots = self._slots(keys)
         there = self._keys[slots]
         found = self._numbers[slots]
-        other = np.flatnonzero((there != keys) & (there != 0))  # another key's place: look further
+        # Where another key is the number is not ours: look further. Where none is it is 0.
+        other = ((there != keys) & (there != 0)).nonzero()[0]
         found[other] = 0
-        found[there == 0] = 0
         while len(other):
             slots[other] = (slots[other] + 1) & self._mask
             there = self._keys[slots[other]]

@@ -7,23 +7,26 @@ from datetime import UTC, datetime
 from threading import Event
 
 from classifier.counters import ClassifierCounters
-from classifier.prediction import Prediction
 from classifier.predictor import Predictor
 from classifier.recogniser import Found, Recogniser, load, recognised
+from classifier.records import classifications, classified_post
 from stream import crash, worker
 from stream.broker import KafkaSource, KafkaWriter, create_topics
-from stream.codec import decode_collected
+from stream.codec import encode, read_collected
 from stream.limit import limit
-from stream.posts import Classification, Classified, ClassifiedPost, Collected, Post
+from stream.posts import Collected, Post
 from stream.records import Item
 from stream.settings import Settings
-from stream.sinks import KafkaDeadLetters, KafkaSink
+from stream.sinks import Encoded, KafkaDeadLetters, KafkaSink
 from stream.status import Status, serving
+from stream.structs import CollectedPost
 from stream.topics import CLASSIFIED, COLLECTED
 
 logger = logging.getLogger(__name__)
 
 STATION = "classifier"
+WARM_UP = "was für ein wunderschöner Tag"
+"""Its language is in doubt, so that it is asked of the identifier."""
 
 
 def run(settings: Settings, stop: Event) -> ClassifierCounters:
@@ -42,6 +45,7 @@ def run(settings: Settings, stop: Event) -> ClassifierCounters:
 def _run(settings: Settings, stop: Event, counters: ClassifierCounters, status: Status) -> None:
     predictor = Predictor.load(settings.model, settings.threads, settings.thresholds)
     recogniser = load(settings.recogniser)
+    predictor.label([WARM_UP], words=True)  # what is loaded at first use is loaded now
     gc.freeze()  # the models and torch stay: no collection need look at them again
     crash.arm(settings.crash_at)
     create_topics(settings)
@@ -54,7 +58,7 @@ def _run(settings: Settings, stop: Event, counters: ClassifierCounters, status: 
         worker.run(
             STATION,
             source,
-            decode_collected,
+            read_collected,
             lambda items: classified(predictor, items, recogniser, counters),
             KafkaSink(writer, CLASSIFIED),
             KafkaDeadLetters(writer),
@@ -67,39 +71,28 @@ def _run(settings: Settings, stop: Event, counters: ClassifierCounters, status: 
 
 def classified(
     predictor: Predictor,
-    items: Sequence[Item[Collected]],
+    items: Sequence[Item[Collected | CollectedPost]],
     recogniser: Recogniser | None = None,
     counters: ClassifierCounters | None = None,
-) -> list[Item[Classified]]:
-    """Adds to each post what the models say of it; deletions pass unchanged, in their place."""
-    posts = [item.record for item in items if isinstance(item.record, Post)]
+) -> list[Item[Encoded]]:
+    """Adds to each post what the models say of it; deletions pass as they came, in their place."""
+    posts = [item.record for item in items if item.record.kind == "post"]
     texts, declared = [post.text for post in posts], [post.language for post in posts]
     counters = counters or ClassifierCounters(STATION)
     with counters.predicting:
-        predictions = predictor.predict(texts, declared)
+        labels = predictor.label(texts, declared, words=True)
     counters.posts += len(posts)
-    named: list[Found | None] = [None] * len(posts)
+    named: Sequence[Found | None] = [None] * len(posts)
     if recogniser:
-        named = recognised(recogniser, texts, [one.language for one in predictions])
-    said = zip(predictions, named, strict=True)
-    now = datetime.now(UTC)
-    outgoing: list[Item[Classified]] = []
+        named = recognised(recogniser, texts, labels.languages)
+    name = recogniser.name if recogniser else None
+    said = zip(classifications(labels, predictor.model, datetime.now(UTC)), named, strict=True)
+    outgoing: list[Item[Encoded]] = []
     for item in items:
-        record: Classified
-        if not isinstance(item.record, Post):
-            record = item.record
-        else:
-            prediction, found = next(said)
-            record = ClassifiedPost(
-                post=item.record,
-                classification=classification(prediction, now),
-                entities=found or (),
-                recogniser=recogniser.name if recogniser and found is not None else None,
-            )
-        outgoing.append(Item(record, item.received))
+        value = item.received.value or b""  # never empty, as it was decoded
+        if item.record.kind == "post":
+            # What only the models read, another reader may not, once it stands in a record.
+            post = encode(item.record) if isinstance(item.record, Post) else value
+            value = classified_post(post, *next(said), name)
+        outgoing.append(Item(Encoded(item.record.key, value), item.received))
     return outgoing
-
-
-def classification(prediction: Prediction, now: datetime) -> Classification:
-    """A prediction as it travels with its post."""
-    return Classification(**prediction.fields(), classified_at=now)

@@ -107,9 +107,9 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     begins, finishes = inside.copy(), inside
     begins[1:] &= turn | alone[1:]
     finishes[:-1] &= turn | alone[:-1]
-    starts, ends = np.flatnonzero(begins), np.flatnonzero(finishes) + 1
+    starts, ends = begins.nonzero()[0], finishes.nonzero()[0] + 1
     offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    offsets[1:] = np.searchsorted(starts, np.flatnonzero(codes == END))
+    offsets[1:] = np.searchsorted(starts, (codes == END).nonzero()[0])
     return Tokens(
         codes, starts, ends, _names(codes, starts, ends), offsets,
         _shouting(capital, starts, ends, offsets),
@@ -127,7 +127,7 @@ def names(tokens: Sequence[str]) -> Names:
 def _characters(texts: Sequence[str]) -> Codes:
     """All texts in one row, each followed by END, with addresses, mentions and masks replaced."""
     end = chr(END)
-    plain = [unescape(unescape(one)) for one in texts]
+    plain = [unescape(unescape(one)) if "&" in one else one for one in texts]
     line = end.join(plain) + end
     if line.count(end) != len(texts):
         line = end.join([one.replace(end, " ") for one in plain]) + end
@@ -152,7 +152,7 @@ def _emoticons(raw: Codes, codes: Codes) -> NDArray[np.uint32]:
     """The sign of the emoticon that starts at a character, or 0; 1 where one goes on."""
     face = np.zeros(len(raw), dtype=np.uint32)
     low = np.minimum(raw, 127)
-    eyes = np.flatnonzero(_EYES[low])
+    eyes = _EYES[low].nonzero()[0]
     if not len(eyes):
         return face
     nose = np.isin(raw[eyes + 1], (ord("-"), ord("^"), ord("'")))
@@ -179,10 +179,10 @@ def _settle(codes: Codes, kinds: NDArray[np.uint8], face: NDArray[np.uint32]) ->
         codes[signs] = face[signs]
         kinds[signs] = SIGN
         kinds[face == 1] = BREAK
-    marks = np.flatnonzero(kinds == APOSTROPHE)  # never the last: END is
+    marks = (kinds == APOSTROPHE).nonzero()[0]  # never the last: END is
     joins = (kinds[marks - 1] == WORD) & (kinds[np.minimum(marks + 1, len(kinds) - 1)] == WORD)
     kinds[marks] = np.where(joins & (marks > 0), WORD, BREAK)
-    dots = np.flatnonzero(kinds == DOT)
+    dots = (kinds == DOT).nonzero()[0]
     pairs = (codes[dots] == 0x2026) | (kinds[dots - 1] == DOT) | (kinds[dots + 1] == DOT)
     kinds[dots[~pairs]] = BREAK
     codes[dots[pairs]] = ord(".")

@@ -151,7 +151,7 @@ def fit_precise(
     return tuple(max(pair) for pair in zip(found, floor, strict=True))
 
 
-def polarities(probabilities: Tensor, thresholds: tuple[float, ...]) -> Tensor:
+def polarities(probabilities: Tensor, thresholds: Tensor | tuple[float, ...]) -> Tensor:
     """The polarity of each text, by number, (texts,).
 
     It is the one whose probability is the largest multiple of its threshold, but neutral where
@@ -161,9 +161,10 @@ def polarities(probabilities: Tensor, thresholds: tuple[float, ...]) -> Tensor:
         probabilities: (texts, 3), calibrated.
         thresholds: of negative, neutral and positive.
     """
-    times = probabilities / torch.tensor(thresholds, dtype=probabilities.dtype)
-    times[:, (NEGATIVE, POSITIVE)] *= times[:, (NEGATIVE, POSITIVE)] >= 1.0
-    return times.argmax(1)
+    times = probabilities / torch.as_tensor(thresholds, dtype=probabilities.dtype)
+    counts = times >= 1.0
+    counts[:, NEUTRAL] = True
+    return (times * counts).argmax(1)
 
 
 def fit_polarity(

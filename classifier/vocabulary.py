@@ -194,6 +194,6 @@ def _joined(
     wide: NDArray[np.int32], before: NDArray[np.bool_], part: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """Where a part (column of `wide`) is followed by a word, and the keys that the two make."""
-    rows = np.flatnonzero(before & (wide[:-1, part] != 0))
+    rows = (before & (wide[:-1, part] != 0)).nonzero()[0]
     heads, lasts = wide[rows, part].astype(np.uint64), wide[rows + 1, 0].astype(np.uint64)
     return rows, heads << _SHIFT | lasts

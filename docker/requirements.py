@@ -6,7 +6,7 @@ The servers of `stack` are containers here, so only its certificates need a pack
 import tomllib
 from pathlib import Path
 
-EXTRAS = ("ingest", "classifier", "indexer", "web")
+EXTRAS = ("ingest", "classifier", "indexer", "web", "fast")
 OF_STACK = "cryptography"
 
 

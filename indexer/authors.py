@@ -6,7 +6,7 @@ finds in the index once the author is on record; the other looks for the author 
 written, and erases them. Whoever writes second finds what the first has written.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -17,12 +17,15 @@ from elasticsearch import Elasticsearch
 from indexer import deletions
 from indexer.bulk import Bulk, Outcome
 from indexer.documents import FAMILY, MAX_ID, timestamp
+from stream import structs
 from stream.backoff import Backoff
 from stream.elastic import writing
 from stream.index import EPOCH, MILLISECOND, PAGE, Query, scan, version_of
-from stream.posts import AuthorDeletion, Deletion, Post, author_key
+from stream.posts import AuthorDeletion, Deletion, Origin, Post, author_key
 
 SEEN = {"includes": ["user.id", "@timestamp"]}
+
+AnyPost = Post | structs.Post
 
 Versions = Mapping[str, int]
 """Of each author on record, by key: posts of that moment (ms since 1970) and older ones go."""
@@ -37,24 +40,19 @@ def remember(bulk: Bulk, authors: Sequence[AuthorDeletion]) -> list[Outcome]:
     return bulk.send([_record(author) for author in authors])
 
 
-def on_record(client: Elasticsearch, backoff: Backoff, posts: Sequence[Post]) -> Versions:
-    """Gives those authors of some posts who are on record, seen in real time.
-
-    Raises:
-        Backpressure: the index cannot be read now.
-        UserError: the index is gone.
-    """
-    keys = {key for post in posts if (key := key_of(post)) and len(key.encode()) <= MAX_ID}
-    return deletions.versions(client, backoff, sorted(keys))
+def keys(posts: Iterable[AnyPost]) -> list[str]:
+    """Gives the keys of some posts' authors, each once."""
+    found = {key for post in posts if (key := key_of(post)) and len(key.encode()) <= MAX_ID}
+    return sorted(found)
 
 
-def covers(versions: Versions, post: Post) -> bool:
+def covers(versions: Versions, post: AnyPost) -> bool:
     """Whether a post goes with its author: it is of the time of their deletion, or older."""
     version = versions.get(key_of(post) or "")
     return version is not None and version_of(post.created_at) <= version
 
 
-def key_of(post: Post) -> str | None:
+def key_of(post: AnyPost) -> str | None:
     """Gives the key of a post's author; None where nobody knows who it is."""
     return author_key(post.platform, post.author.id) if post.author.id else None
 
@@ -95,7 +93,7 @@ def query(author: AuthorDeletion) -> Query:
     return {"bool": {"filter": of}}
 
 
-def deletion_of(post: Post, versions: Versions) -> Deletion:
+def deletion_of(post: AnyPost, versions: Versions) -> Deletion:
     """Makes the deletion of a post that goes with its author."""
     version = versions[key_of(post) or ""]
     for_good = version == deletions.FINAL
@@ -103,7 +101,7 @@ def deletion_of(post: Post, versions: Versions) -> Deletion:
         platform=post.platform,
         native_id=post.native_id,
         deleted_at=post.observed_at if for_good else EPOCH + version * MILLISECOND,
-        origin=post.origin,
+        origin=Origin(crawl=post.origin.crawl),
     )
 
 

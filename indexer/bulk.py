@@ -6,10 +6,10 @@ own, or (by exception) not decided, because the whole batch must wait or the sta
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from threading import Event
 from typing import Any
 
@@ -107,6 +107,10 @@ class Outcome:
         return self.status == 404
 
 
+WRITTEN = {"index": {"status": 201}}
+CREATED = Outcome(201)
+
+
 class InFlight:
     """How many requests may be under way at once.
 
@@ -142,8 +146,10 @@ class Bulk:
         self._in_flight = InFlight(limits.in_flight)
         self.backoff = Backoff(limits.retry_seconds)
 
-    def send(self, actions: Sequence[bytes]) -> list[Outcome]:
+    def send(self, actions: Iterable[bytes]) -> list[Outcome]:
         """Sends all actions; returns when each is decided.
+
+        They are taken one by one: what makes them works on while the first are under way.
 
         Several requests may be under way at once, and overtake one another: no two of the actions
         may be for the same document unless their versions tell which is to stay.
@@ -153,14 +159,12 @@ class Bulk:
             UserError: we may not write.
             IndexingError: an answer that must not be passed over.
         """
-        if not actions:
-            return []
-        decided: dict[int, Outcome] = {}
-        pending = dict(enumerate(actions))
+        pending: dict[int, bytes] = {}
+        decided = self._rounds(_kept(actions, pending))
+        sent = len(pending)
         waits = Backoff(self._limits.retry_seconds)
         in_vain = 0
         while True:
-            decided.update(self._rounds(pending))
             refused = {
                 position: action
                 for position, action in pending.items()
@@ -168,8 +172,8 @@ class Bulk:
             }
             if not refused:
                 self.backoff.reset()
-                return [decided[position] for position in range(len(actions))]
-            logger.debug("%d of %d actions refused", len(refused), len(actions))
+                return [decided[position] for position in range(sent)]
+            logger.debug("%d of %d actions refused", len(refused), sent)
             if len(refused) < len(pending):
                 # To give up now would be to send again what was taken, and never get to the end.
                 in_vain = 0
@@ -178,17 +182,18 @@ class Bulk:
             if in_vain == ATTEMPTS or self._stop.wait(waits.next()):
                 break
             self._counters.bulk.repeated += len(pending)
+            decided |= self._rounds(pending.items())
         raise Backpressure(
-            f"Elasticsearch refuses {len(pending)} of {len(actions)} actions", self.backoff.next()
+            f"Elasticsearch refuses {len(pending)} of {sent} actions", self.backoff.next()
         )
 
-    def _rounds(self, actions: Mapping[int, bytes]) -> dict[int, Outcome]:
+    def _rounds(self, actions: Iterable[tuple[int, bytes]]) -> dict[int, Outcome]:
         """Sends all actions once, as many requests at a time as may be under way."""
         decided: dict[int, Outcome] = {}
         waiting = parts(actions, self._limits)
-        while together := list(islice(waiting, self._in_flight.bound)):
+        for first in waiting:
             try:
-                outcomes = self._at_once(together)
+                outcomes = self._at_once(first, islice(waiting, self._in_flight.bound - 1))
             except Backpressure as pressure:
                 self._in_flight.refused()
                 # Once, however many of the requests have failed.
@@ -204,12 +209,17 @@ class Bulk:
             decided.update(outcomes)
         return decided
 
-    def _at_once(self, together: Sequence[Mapping[int, bytes]]) -> dict[int, Outcome]:
-        """Sends each part as a request of its own; if one fails, when the others have ended."""
-        if len(together) == 1:
-            return self._request(together[0])
-        with ThreadPoolExecutor(len(together), thread_name_prefix="bulk") as pool:
-            answers = pool.map(self._request, together)
+    def _at_once(
+        self, first: Mapping[int, bytes], more: Iterable[Mapping[int, bytes]]
+    ) -> dict[int, Outcome]:
+        """Sends each part as a request of its own, the first before there is a second.
+
+        If one fails, that is told when the others have ended.
+        """
+        if self._in_flight.bound == 1:
+            return self._request(first)
+        with ThreadPoolExecutor(self._in_flight.bound, thread_name_prefix="bulk") as pool:
+            answers = pool.map(self._request, chain((first,), more))
             return {position: one for answer in answers for position, one in answer.items()}
 
     def _request(self, part: Mapping[int, bytes]) -> dict[int, Outcome]:
@@ -232,7 +242,11 @@ class Bulk:
         items = answer.body["items"]
         if len(items) != len(part):
             raise IndexingError(f"{len(items)} outcomes for {len(part)} actions")
-        return {position: outcome(item) for position, item in zip(part, items, strict=True)}
+        return {
+            # Nearly all say that it was written and nothing else: no need to look at each.
+            position: CREATED if item == WRITTEN else outcome(item)
+            for position, item in zip(part, items, strict=True)
+        }
 
     def _smaller(self, part: Mapping[int, bytes]) -> dict[int, Outcome]:
         """Sends a request that was too large as two; one action alone is at fault itself."""
@@ -254,11 +268,18 @@ class Bulk:
         }
 
 
-def parts(actions: Mapping[int, bytes], limits: Limits) -> Iterator[dict[int, bytes]]:
+def _kept(actions: Iterable[bytes], kept: dict[int, bytes]) -> Iterator[tuple[int, bytes]]:
+    """Gives actions with their positions, and keeps them: one may have to be sent again."""
+    for position, action in enumerate(actions):
+        kept[position] = action
+        yield position, action
+
+
+def parts(actions: Iterable[tuple[int, bytes]], limits: Limits) -> Iterator[dict[int, bytes]]:
     """Cuts actions into requests within the limits; one larger than a request goes alone."""
     part: dict[int, bytes] = {}
     size = 0
-    for position, action in actions.items():
+    for position, action in actions:
         if part and (len(part) >= limits.actions or size + len(action) > limits.bytes):
             yield part
             part, size = {}, 0

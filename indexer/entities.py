@@ -7,7 +7,7 @@ the post is about, what the platform found in its text, what the classifier's re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from stream.posts import ClassifiedPost
+from stream.structs import ClassifiedPost
 
 _TYPES = {
     "person": "person",
@@ -44,6 +44,8 @@ https://docs.x.com/x-api/fundamentals/post-annotations"""
 def by_kind(record: ClassifiedPost) -> dict[str, list[str]]:
     """Gives the names of each kind that a post has, each once whatever its capitals."""
     found: dict[str, dict[str, str]] = {}
+    if not (record.post.context or record.post.entities or record.entities):
+        return {}
     for kind, name in _named(record):
         found.setdefault(kind, {}).setdefault(name.casefold(), name)
     return {kind: list(names.values()) for kind, names in found.items()}

@@ -11,7 +11,7 @@ from indexer.sink import ElasticsearchSink, limits
 from stream import crash, worker
 from stream.backoff import Backoff
 from stream.broker import KafkaSource, KafkaWriter, create_topics
-from stream.codec import decode_classified
+from stream.codec import read_classified
 from stream.elastic import asking, connect, shown
 from stream.limit import limit
 from stream.settings import Settings
@@ -46,7 +46,7 @@ def run(settings: Settings, stop: Event) -> IndexerCounters:
             worker.run(
                 STATION,
                 source,
-                decode_classified,
+                read_classified,
                 lambda items: items,
                 ElasticsearchSink(client, limits(settings), stop, counters),
                 KafkaDeadLetters(writer),

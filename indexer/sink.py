@@ -2,23 +2,38 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
+from typing import cast
 
 from elasticsearch import Elasticsearch
 
 from indexer import authors, deletions, lifecycle, templates
 from indexer.bulk import Bulk, Limits
 from indexer.counters import IndexerCounters
-from indexer.documents import Document, checked_id, document
+from indexer.documents import AnyClassified, as_struct, checked_id, document, index_of
+from stream import structs
 from stream.crash import reached
 from stream.errors import InvalidRecord
-from stream.posts import AuthorDeletion, Classified, ClassifiedPost, Deletion, Post
+from stream.index import version_of
+from stream.posts import AuthorDeletion, ClassifiedPost, Deletion
 from stream.records import Item, Rejected
 from stream.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+Indexed = AnyClassified | Deletion | AuthorDeletion
+
+
+@dataclass(slots=True)
+class _Sight:
+    """One observation of a post."""
+
+    item: Item[AnyClassified]
+    record: structs.ClassifiedPost
+    version: int
 
 
 def limits(settings: Settings) -> Limits:
@@ -50,28 +65,29 @@ class ElasticsearchSink:
         self._bulk = Bulk(client, limits, stop, self.counters)
         self._ready: dict[str, datetime] = {}
 
-    def write(self, items: Sequence[Item[Classified]]) -> Sequence[Rejected]:
+    def write(self, items: Sequence[Item[Indexed]]) -> Sequence[Rejected]:
         """Writes one batch.
 
         A deletion in the batch wins over every post of the same key in it, before or after: a
         deleted post stays deleted. So does an author's, over their posts of that time or older.
         """
-        posts: list[Item[ClassifiedPost]] = []
+        posts: list[Item[AnyClassified]] = []
         gone: list[Item[Deletion]] = []
         gone_authors: list[Item[AuthorDeletion]] = []
         rejected: list[Rejected] = []
         for item in items:
+            record = item.record
             try:
-                checked_id(item.record.key)
+                checked_id(record.key)
             except InvalidRecord as error:
                 rejected.append(_rejected(item, str(error)))
                 continue
-            if isinstance(item.record, Deletion):
-                gone.append(Item(item.record, item.received))
-            elif isinstance(item.record, AuthorDeletion):
-                gone_authors.append(Item(item.record, item.received))
+            if isinstance(record, structs.ClassifiedPost | ClassifiedPost):
+                posts.append(cast("Item[AnyClassified]", item))
+            elif isinstance(record, Deletion):
+                gone.append(Item(record, item.received))
             else:
-                posts.append(Item(item.record, item.received))
+                gone_authors.append(Item(record, item.received))
         rejected += self._erase(gone)
         rejected += self._erase_authors(gone_authors)
         rejected += self._index(posts)
@@ -119,9 +135,10 @@ class ElasticsearchSink:
             self.counters.deleted += deletions.erase_in(self._bulk, places)
         return rejected
 
-    def _erase_with_authors(self, posts: Sequence[Post]) -> set[str]:
+    def _erase_with_authors(
+        self, posts: Iterable[authors.AnyPost], versions: Mapping[str, int]
+    ) -> set[str]:
         """Puts those of some posts on record that go with their authors; gives their keys."""
-        versions = authors.on_record(self._client, self._bulk.backoff, posts)
         if not versions:
             return set()
         gone = [
@@ -132,26 +149,34 @@ class ElasticsearchSink:
         self.counters.deleted += len(gone)
         return {one.key for one in gone}
 
-    def _index(self, items: Sequence[Item[ClassifiedPost]]) -> list[Rejected]:
-        newest, passed_over, rejected = self._documents(items)
-        keys = list(newest)
-        gone = deletions.known(self._client, self._bulk.backoff, keys)
+    def _index(self, items: Sequence[Item[AnyClassified]]) -> list[Rejected]:
+        newest, passed_over = _newest(items)
+        of_authors = authors.keys(one.record.post for one in newest.values())
+        known = self._on_record([*newest, *of_authors])
+        gone = newest.keys() & known.keys()
         self.counters.deleted += len(gone)
         gone |= self._erase_with_authors(
-            [newest[key][0].record.post for key in keys if key not in gone]
+            [one.record.post for key, one in newest.items() if key not in gone], known
         )
-        kept = [newest[key] for key in keys if key not in gone]
-        self._make_ready({one.index for _item, one, _action in kept})
-        outcomes = self._bulk.send([action for _item, _one, action in kept])
+        kept = {key: one for key, one in newest.items() if key not in gone}
+        self._make_ready({index_of(one.record.post.created) for one in kept.values()})
+        ingested = self._now()
+        outcomes = self._bulk.send(
+            document(one.record, ingested).bulk_action() for one in kept.values()
+        )
         # Once more, after the write: indexer/authors.py says why.
-        gone = self._erase_with_authors([item.record.post for item, _one, _action in kept])
-        again: list[Item[ClassifiedPost]] = []
-        for (item, one, _action), outcome in zip(kept, outcomes, strict=True):
-            if one.id in gone:
+        gone = self._erase_with_authors(
+            (one.record.post for one in kept.values()),
+            self._on_record(of_authors) if kept else {},
+        )
+        rejected: list[Rejected] = []
+        again: list[Item[AnyClassified]] = []
+        for (key, one), outcome in zip(kept.items(), outcomes, strict=True):
+            if key in gone:
                 continue
             if outcome.fault:
-                rejected.append(_rejected(item, outcome.fault))
-                again += passed_over.get(one.id, [])
+                rejected.append(_rejected(one.item, outcome.fault))
+                again += passed_over.get(key, [])
             elif outcome.older:
                 self.counters.older += 1
             else:
@@ -161,37 +186,8 @@ class ElasticsearchSink:
             rejected += self._index(again)
         return rejected
 
-    def _documents(
-        self, items: Sequence[Item[ClassifiedPost]]
-    ) -> tuple[
-        dict[str, tuple[Item[ClassifiedPost], Document, bytes]],
-        dict[str, list[Item[ClassifiedPost]]],
-        list[Rejected],
-    ]:
-        """Gives the document of each post: of several in the batch the newest, then the last.
-
-        The others are passed over, under their ids. One document an id and request, because an item
-        that is refused and sent again would overtake a later one of the same version.
-        """
-        ingested = self._now()
-        newest: dict[str, tuple[Item[ClassifiedPost], Document, bytes]] = {}
-        passed_over: dict[str, list[Item[ClassifiedPost]]] = defaultdict(list)
-        rejected = []
-        for item in items:
-            one = document(item.record, ingested)
-            try:
-                action = one.bulk_action()
-            except InvalidRecord as error:
-                rejected.append(_rejected(item, str(error)))
-                continue
-            present = newest.get(one.id)
-            if present is not None and present[1].version > one.version:
-                passed_over[one.id].append(item)
-                continue
-            if present is not None:
-                passed_over[one.id].append(present[0])
-            newest[one.id] = (item, one, action)
-        return newest, passed_over, rejected
+    def _on_record(self, keys: Sequence[str]) -> Mapping[str, int]:
+        return deletions.versions(self._client, self._bulk.backoff, keys)
 
     def _make_ready(self, indices: set[str]) -> None:
         """Makes sure of each index, now and then, that its mapping is ours and it ends in time."""
@@ -203,5 +199,28 @@ class ElasticsearchSink:
             reached("indexer.ready")
 
 
-def _rejected(item: Item[Classified], reason: str) -> Rejected:
+def _newest(
+    items: Sequence[Item[AnyClassified]],
+) -> tuple[dict[str, _Sight], dict[str, list[Item[AnyClassified]]]]:
+    """Gives what is to be written of each post: of several in the batch the newest, then the last.
+
+    The others are passed over, under their ids. One document an id and request, because an item
+    that is refused and sent again would overtake a later one of the same version.
+    """
+    newest: dict[str, _Sight] = {}
+    passed_over: dict[str, list[Item[AnyClassified]]] = defaultdict(list)
+    for item in items:
+        record = as_struct(item.record)
+        key, version = record.key, version_of(record.post.observed_at)
+        present = newest.get(key)
+        if present is not None and present.version > version:
+            passed_over[key].append(item)
+            continue
+        if present is not None:
+            passed_over[key].append(present.item)
+        newest[key] = _Sight(item, record, version)
+    return newest, passed_over
+
+
+def _rejected(item: Item[Indexed], reason: str) -> Rejected:
     return Rejected(item.received, "sending", reason)

@@ -15,7 +15,6 @@ from ingest.bucket import Bucket, is_bucket
 from ingest.context import Context, utc_now
 from ingest.counters import serving
 from ingest.crawl import Crawl, unchanged
-from ingest.hashtags import DEFAULT_LABELS, HashtagLabels
 from ingest.results import destination, tell
 from ingest.sending import Sender, Unsent
 from ingest.sources import LiveSource
@@ -26,6 +25,7 @@ from ingest.waiting import Stopped, TooLate, answered
 from stream import logs
 from stream.cli import set_up_logs, stop_on_signals
 from stream.errors import UserError
+from stream.hashtags import DEFAULT_LABELS, HashtagLabels
 from stream.health import Heartbeat
 from stream.settings import load_settings
 

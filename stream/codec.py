@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_origin
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
+from stream import structs
 from stream.dead_letters import DeadLetter
 from stream.errors import InvalidRecord
 from stream.posts import Classified, Collected, Record
 
 In = TypeVar("In")
+Read = TypeVar("Read")
 
 MAX_RECORD = 4_000_000
 """Bytes; more is refused unread (the topics take 1 MB, so this only bounds what a file may do)."""
@@ -30,6 +33,8 @@ KEYED = frozenset(_keyed(Record))
 _collected: TypeAdapter[Collected] = TypeAdapter(Collected)
 _classified: TypeAdapter[Classified] = TypeAdapter(Classified)
 _dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
+_post = msgspec.json.Decoder(structs.CollectedPost)
+_classified_post = msgspec.json.Decoder(structs.ClassifiedPost)
 
 
 def encode(record: Record) -> bytes:
@@ -45,6 +50,16 @@ def decode_collected(value: bytes | None) -> Collected:
 def decode_classified(value: bytes | None) -> Classified:
     """Reads a record of `posts.classified`; raises InvalidRecord."""
     return _decode(_classified, value)
+
+
+def read_collected(value: bytes | None) -> Collected | structs.CollectedPost:
+    """Reads as `decode_collected`, three times as fast; a post may come as a struct."""
+    return _read(_post, decode_collected, value)
+
+
+def read_classified(value: bytes | None) -> Classified | structs.ClassifiedPost:
+    """Reads as `decode_classified`, three times as fast; a post may come as a struct."""
+    return _read(_classified_post, decode_classified, value)
 
 
 def decode_dead_letter(value: bytes | None) -> DeadLetter:
@@ -63,6 +78,17 @@ def _decode(adapter: TypeAdapter[In], value: bytes | None) -> In:
     if len(value) > MAX_RECORD:
         raise InvalidRecord(f"{len(value)} bytes, more than the {MAX_RECORD} a record may have")
     return _checked(adapter.validate_json, value)
+
+
+def _read(
+    decoder: msgspec.json.Decoder[Read], decode: Callable[[bytes | None], In], value: bytes | None
+) -> Read | In:
+    if value is None or len(value) > MAX_RECORD:
+        return decode(value)
+    try:
+        return decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decode(value)
 
 
 def _checked(validate: Callable[[Any], In], value: Any) -> In:

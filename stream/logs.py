@@ -13,6 +13,8 @@ OURS = ("stream", "ingest", "classifier", "indexer", "kibana", "web")
 NOT_SAID = "(not said: it may quote a post; python -X dev says it)"
 PLAIN = (AttributeError, ImportError, MemoryError, NameError, OSError, RecursionError, TypeError)
 """Errors whose sentences tell of files and of code, never of a value."""
+KAFKA = ("kafka", "cimpl")
+"""The two clients; a `KafkaException` of confluent-kafka names its extension module alone."""
 
 _form: Format = "text"
 
@@ -80,7 +82,7 @@ def said(error: BaseException) -> str:
     A library's may: `invalid literal for int()` ends with the literal, and Elasticsearch's reasons
     show the beginning of a field.
     """
-    safe = isinstance(error, PLAIN) or _package(type(error)) in {*OURS, "kafka"}
+    safe = isinstance(error, PLAIN) or _package(type(error)) in {*OURS, *KAFKA}
     return str(error) if safe or sys.flags.dev_mode else NOT_SAID
 
 

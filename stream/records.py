@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from stream.dead_letters import DeadLetter, Source, Stage, dead_letter
 from stream.errors import InvalidRecord
@@ -25,8 +25,8 @@ MAX_KEY, MAX_NAME, MAX_HEADERS = 1024, 512, 20
 topic, whatever the record it stands for brought along. A post's key always fits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+# A named tuple, for there is one for each record: a frozen dataclass takes twice as long to make.
+class Received(NamedTuple):
     """One record of a topic, its bytes untouched."""
 
     topic: str
@@ -98,8 +98,7 @@ class Rejected:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One record on its way to a topic."""
 
     key: str | bytes | None

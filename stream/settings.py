@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     kafka_password: SecretStr | None = Field(None, description="SASL password")
     kafka_password_file: Path | None = Field(None, description="file that holds the password")
     kafka_ca_file: Path | None = Field(None, description="certificate authority for SSL")
+    kafka_client: Literal["auto", "confluent-kafka", "kafka-python"] = Field(
+        "auto", description="what reads and writes records; auto: the first that is installed"
+    )
     session_seconds: float = Field(
         10.0, ge=1, le=300, description="silence after which a worker's partitions go to others"
     )
@@ -152,8 +155,10 @@ class Settings(BaseSettings):
         Path(".emostream"), description="where live crawls keep how far they have read"
     )
 
-    batch_records: int = Field(2000, ge=1, description="most records a station takes at once")
-    bulk_actions: int = Field(2000, ge=1, description="most actions in one bulk request")
+    batch_records: int = Field(
+        2000, ge=1, le=1_000_000, description="most records a station takes at once"
+    )
+    bulk_actions: int = Field(500, ge=1, description="most actions in one bulk request")
     bulk_bytes: int = Field(5_000_000, ge=1000, description="most bytes in one bulk request")
     bulk_in_flight: int = Field(
         4,
@@ -197,6 +202,9 @@ class Settings(BaseSettings):
     )
     web_rate: float | None = Field(
         None, gt=0, description="texts a second for each key, or each address without keys"
+    )
+    web_hosts: str | None = Field(
+        None, description="names that the page answers to, beside its own; * for any"
     )
     web_origins: str | None = Field(
         None, description="sites whose pages may ask the API, comma-separated; * for all"
@@ -265,6 +273,14 @@ class Settings(BaseSettings):
             if parts.scheme not in ("ws", "wss") or not parts.hostname or "@" in parts.netloc:
                 raise ValueError("must be wss://host or ws://host:port, several with commas")
         return servers
+
+    @field_validator("web_hosts")
+    @classmethod
+    def _is_names(cls, names: str | None) -> str | None:
+        for name in names.split(",") if names else ():
+            if not re.fullmatch(r"\*|[\w.-]+", name.strip()):
+                raise ValueError("must be names without scheme and port, or *")
+        return names
 
     @field_validator("web_origins")
     @classmethod

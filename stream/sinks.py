@@ -1,7 +1,8 @@
 """Topics as the ends of a station: the next topic, and the dead letters."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Self
 
 from stream.broker import KafkaWriter
 from stream.codec import encode
@@ -10,7 +11,18 @@ from stream.posts import AuthorDeletion, ClassifiedPost, Deletion, Post
 from stream.records import Item, Outgoing, Rejected
 from stream.topics import DEAD_LETTER, Topic
 
-AnyRecord = TypeVar("AnyRecord", bound=Post | ClassifiedPost | Deletion | AuthorDeletion)
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A record that is bytes already, and the key it goes under."""
+
+    key: str
+    value: bytes
+
+    @classmethod
+    def of(cls, record: Post | ClassifiedPost | Deletion | AuthorDeletion) -> Self:
+        """Writes a record."""
+        return cls(record.key, encode(record))
 
 
 class KafkaSink:
@@ -19,10 +31,10 @@ class KafkaSink:
     def __init__(self, writer: KafkaWriter, topic: Topic) -> None:
         self._writer, self._topic = writer, topic
 
-    def write(self, items: Sequence[Item[AnyRecord]]) -> Sequence[Rejected]:
+    def write(self, items: Sequence[Item[Encoded]]) -> Sequence[Rejected]:
         """Writes the records under the post's key, with the crawl they came from."""
         outgoing = [
-            Outgoing(item.record.key, encode(item.record), item.received.crawl) for item in items
+            Outgoing(item.record.key, item.record.value, item.received.crawl) for item in items
         ]
         return [
             Rejected(items[position].received, "sending", reason)

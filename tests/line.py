@@ -22,7 +22,7 @@ from stream.codec import decode_classified, decode_collected, encode
 from stream.posts import Classified, ClassifiedPost, Collected, Origin, Post
 from stream.records import Item, Outgoing
 from stream.settings import Settings
-from stream.sinks import KafkaDeadLetters, KafkaSink
+from stream.sinks import Encoded, KafkaDeadLetters, KafkaSink
 from stream.topics import CLASSIFIED, COLLECTED, STATIONS, Topic
 from tests.indexer.records import NOON, classification
 
@@ -111,15 +111,16 @@ class Line:
             worker.run("indexer", source, decode_classified, unchanged, sink, letters, stop)
 
 
-def labelled(items: Sequence[Item[Collected]]) -> list[Item[Classified]]:
+def labelled(items: Sequence[Item[Collected]]) -> list[Item[Encoded]]:
     """Gives every post the same labels, as of now."""
     labels = classification(classified_at=datetime.now(UTC))
-    return [
-        Item(ClassifiedPost(post=one.record, classification=labels), one.received)
+    records = [
+        ClassifiedPost(post=one.record, classification=labels)
         if isinstance(one.record, Post)
-        else Item(one.record, one.received)
+        else one.record
         for one in items
     ]
+    return [Item(Encoded.of(a), b.received) for a, b in zip(records, items, strict=True)]
 
 
 def unchanged(items: Sequence[Item[Classified]]) -> Sequence[Item[Classified]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from stream import cluster
+from stream.broker import clients
 from stream.cluster import Cluster, ListenerUnreachable, TopicState
 from stream.doctor.findings import Finding, problem, warning
 from stream.errors import UserError
@@ -23,7 +24,8 @@ NOBODY = (None, "Empty", "Dead")
 
 
 def checks(settings: Settings, watch: float) -> Iterator[Finding]:
-    """Looks at the brokers and the topics."""
+    """Looks at the client, the brokers and the topics."""
+    yield from of_client(settings)
     try:
         with cluster.opened(settings) as kafka:
             yield from of_version(kafka)
@@ -42,6 +44,15 @@ def checks(settings: Settings, watch: float) -> Iterator[Finding]:
             str(error).partition(": start one")[0],
             "`python -m stack up`, or set EMOSTREAM_KAFKA",
         )
+
+
+def of_client(settings: Settings) -> Iterator[Finding]:
+    """Whether the client that is asked for is installed."""
+    try:
+        clients.chosen(settings)
+    except UserError as error:
+        sentence, _colon, mend = str(error).rpartition(": ")
+        yield problem("kafka-client-missing", sentence, mend)
 
 
 def of_version(kafka: Cluster) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ import pytest
 from classifier import artifact
 from indexer.bulk import IndexingError, outcome
 from ingest import budget, quota
-from ingest.hashtags import HashtagLabels
 from ingest.ledger import Ledger
 from ingest.live import x_rules
 from ingest.state import State
@@ -18,6 +17,7 @@ from kibana.importing import fetch, put
 from kibana.server import Answer
 from stream import settings
 from stream.errors import UserError
+from stream.hashtags import HashtagLabels
 from tests.fuzz.targets import _Answering, _artifact
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

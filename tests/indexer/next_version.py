@@ -9,14 +9,14 @@ and two of the test's own: `post ID...`, `slowly migrate`.
 import copy
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import orjson
 
-from indexer import documents
+from indexer import documents, fields
 
 PREFIX = "emotions-v2-"
 OLD = "emotions-v1"
@@ -52,8 +52,8 @@ def become_next_version(folder: Path) -> None:
     """Changes what a maintainer would change, before any other module has read it."""
     documents.PREFIX = PREFIX
     documents.FAMILY = PREFIX.removesuffix("-")
-    written = documents._fields
-    documents._fields = lambda record, ingested: upgraded(written(record, ingested))
+    written = fields.body
+    fields.body = lambda *given: orjson.dumps(upgraded(orjson.loads(written(*given))))
     from indexer import migration, templates
 
     templates.FOLDER = folder
@@ -82,7 +82,7 @@ def slowly() -> None:
     copying.PAGE = 100
     send = Bulk.send
 
-    def breathing(self: Bulk, actions: Sequence[bytes]) -> Any:
+    def breathing(self: Bulk, actions: Iterable[bytes]) -> Any:
         time.sleep(0.02)
         return send(self, actions)
 

@@ -44,12 +44,12 @@ def bulk(client: Elasticsearch) -> Bulk:
 
 
 def test_requests_are_cut_by_count() -> None:
-    cut_up = parts(dict(enumerate([b"12345"] * 7)), Limits(3, 1000, 1))
+    cut_up = parts(enumerate([b"12345"] * 7), Limits(3, 1000, 1))
     assert [list(part) for part in cut_up] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 def test_requests_are_cut_by_bytes_and_one_larger_than_a_request_goes_alone() -> None:
-    actions = dict(enumerate([b"1234", b"1234", b"1234", b"1" * 99, b"1"]))
+    actions = enumerate([b"1234", b"1234", b"1234", b"1" * 99, b"1"])
     assert [list(part) for part in parts(actions, Limits(100, 10, 1))] == [[0, 1], [2], [3], [4]]
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from indexer.entities import by_kind, hosts
-from stream.posts import ClassifiedPost, ContextAnnotation, Entity
+from stream.posts import ContextAnnotation, Entity
+from stream.structs import ClassifiedPost, struct_of
 from tests.indexer.records import classified
 
 
@@ -14,7 +15,7 @@ def about(domain: str, entity: str) -> ContextAnnotation:
 
 
 def named(recognised: tuple[Entity, ...] = (), **fields: Any) -> ClassifiedPost:
-    return classified(**fields).model_copy(update={"entities": recognised})
+    return struct_of(classified(**fields).model_copy(update={"entities": recognised}))
 
 
 def test_the_platforms_and_the_recognisers_names_come_together_by_kind() -> None:

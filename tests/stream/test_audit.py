@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +26,7 @@ from stream.posts import AuthorDeletion, ClassifiedPost, Deletion, Origin
 from stream.records import Outgoing
 from stream.settings import Settings
 from stream.topics import COLLECTED, STATIONS, Topic
+from tests import forks
 from tests.indexer.conftest import empty
 from tests.indexer.records import NOON, classification
 from tests.law import assert_law_by_hand
@@ -247,13 +246,7 @@ def asked(
 ) -> "subprocess.CompletedProcess[str]":
     """Runs `python -m stream` as its users do."""
     names = {"EMOSTREAM_KAFKA": servers.kafka, "EMOSTREAM_ELASTICSEARCH": servers.elasticsearch}
-    return subprocess.run(
-        [sys.executable, "-m", "stream", command, *words],
-        env=os.environ | names,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return forks.told("stream", command, *words, **names)
 
 
 @pytest.mark.stack

@@ -1,4 +1,4 @@
-"""The real broker behind the loop."""
+"""The real broker behind the loop, over each client."""
 
 import os
 import signal
@@ -15,7 +15,6 @@ from uuid import uuid4
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import RebalanceInProgressError
 
 from stack import Stack
 from stream.broker import (
@@ -26,21 +25,35 @@ from stream.broker import (
     create_topics,
     read_to_end,
 )
+from stream.broker.clients import PartitionsLost
+from stream.broker.options import native_connection
 from stream.codec import decode_collected, decode_dead_letter, encode
 from stream.dead_letters import Source, dead_letter
 from stream.errors import Backpressure, UserError
 from stream.posts import Origin, Post
 from stream.records import Item, Outgoing, Received
 from stream.settings import Settings
-from stream.sinks import KafkaDeadLetters, KafkaSink
+from stream.sinks import Encoded, KafkaDeadLetters, KafkaSink
 from stream.topics import DEAD_LETTER, TOPICS, Topic
 
 pytestmark = pytest.mark.stack
 
 
+CLIENTS = ("confluent-kafka", "kafka-python")
+EMPTY_POLLS = 20
+"""Ten seconds of them: what was sought is fetched anew."""
+ONCE = pytest.mark.parametrize("client", ["auto"])
+"""For what the client has no part in."""
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def settings(stack: Stack) -> Settings:
-    return Settings(kafka=stack.kafka, elasticsearch=stack.elasticsearch)
+def settings(stack: Stack, client: str) -> Settings:
+    return Settings.model_validate({"kafka": stack.kafka, "kafka_client": client})
 
 
 @pytest.fixture
@@ -93,6 +106,7 @@ def numbers(records: Iterator[Received]) -> list[int]:
     return found
 
 
+@ONCE
 def test_topics_are_created_once_with_their_declared_partitions(settings: Settings) -> None:
     create_topics(settings)
     assert create_topics(settings) == []
@@ -123,6 +137,8 @@ def test_a_new_worker_begins_at_the_committed_offset_and_a_rewind_repeats_the_ba
     with KafkaSource(small, topic, group) as source:
         first = list(taken(source, 4))
         source.commit(first)
+        for _ in range(3):
+            source.keep()  # what comes meanwhile is not lost
         second = list(taken(source, 4))
         source.rewind(second)
         assert numbers(taken(source, 4)) == numbers(iter(second)) == [4, 5, 6, 7]
@@ -136,7 +152,12 @@ def test_what_is_only_read_is_not_committed_by_the_client(
 ) -> None:
     """The client's own commits come every five seconds: here, were they on, at every poll."""
     eager = partial(KafkaConsumer, auto_commit_interval_ms=1)
-    monkeypatch.setattr("stream.broker.KafkaConsumer", eager)
+    monkeypatch.setattr("stream.broker.python.KafkaConsumer", eager)
+
+    def options(settings: Settings) -> dict[str, Any]:
+        return native_connection(settings) | {"auto.commit.interval.ms": 1}
+
+    monkeypatch.setattr("stream.broker.native.native_connection", options)
     put(settings, topic, range(5))
     group = uuid4().hex
     with KafkaSource(settings, topic, group) as source:
@@ -166,7 +187,7 @@ def test_what_another_worker_has_committed_meanwhile_is_not_taken_back(settings:
         with closing(KafkaConsumer(group_id="group", **connection(settings))) as onlooker:
             (partition,) = partitions
             assert onlooker.committed(TopicPartition(topic.name, partition)) == done
-            while partition not in {one.partition for one in slow._consumer.assignment()}:
+            while partition not in slow._consumer.ends():
                 slow.keep()
             slow.commit(batch)
             assert onlooker.committed(TopicPartition(topic.name, partition)) == done
@@ -188,7 +209,7 @@ def test_a_batch_whose_commit_met_a_rebalance_is_read_again_by_the_worker_that_k
 
 
 def _refused(*_: object, **__: object) -> None:
-    raise RebalanceInProgressError
+    raise PartitionsLost
 
 
 def test_partitions_that_come_and_go_while_a_source_keeps_its_place_are_read_to_their_ends(
@@ -207,12 +228,56 @@ def test_partitions_that_come_and_go_while_a_source_keeps_its_place_are_read_to_
                 source.keep()
                 seen |= {(one.partition, one.offset) for one in source.poll()}
                 source.keep()
-            while len(source._consumer.assignment()) < 4:
+            while len(source._consumer.ends()) < 4:
                 source.keep()
+        empty = 0
         while len(seen) < 200:
             batch = source.poll()
-            assert batch, f"{len(seen)} of 200 records, and no more come"
+            empty = 0 if batch else empty + 1
+            assert empty < EMPTY_POLLS, f"{len(seen)} of 200 records, and no more come"
             seen |= {(one.partition, one.offset) for one in batch}
+
+
+@ONCE
+def test_one_group_may_have_members_of_both_clients_and_whoever_leaves_loses_nothing(
+    settings: Settings,
+) -> None:
+    topic = Topic(f"test.{uuid4().hex}", holds="numbers", partitions=4)
+    create_topics(settings, [topic])
+    put(settings, topic, range(100))
+    impatient = settings.model_copy(update={"session_seconds": 1.0})
+    both = [impatient.model_copy(update={"kafka_client": one}) for one in CLIENTS]
+    for leaves, stays in (both, reversed(both)):
+        group, seen = uuid4().hex, set[tuple[int, int]]()
+        with KafkaSource(stays, topic, group) as staying:
+            while len(staying._consumer.ends()) < 4:
+                staying.keep()
+            with KafkaSource(leaves, topic, group) as leaving:
+                while not (batch := leaving.poll()):
+                    staying.keep()
+                while len(staying._consumer.ends()) > 2:
+                    staying.keep()
+                leaving.commit(batch)
+                seen |= {(one.partition, one.offset) for one in batch}
+                leaving.poll()  # what it has read and not committed is for the other
+            while len(seen) < 100:
+                rest = staying.poll()
+                seen |= {(one.partition, one.offset) for one in rest}
+                staying.commit(rest)
+
+
+@ONCE
+def test_a_key_has_its_partition_whichever_client_writes_it(settings: Settings) -> None:
+    """The records of a post keep their order when the client is changed."""
+    topic = Topic(f"test.{uuid4().hex}", holds="numbers", partitions=8)
+    create_topics(settings, [topic])
+    keys = [f"x:{number}".encode() for number in range(20)]
+    for name in CLIENTS:
+        with KafkaWriter(settings.model_copy(update={"kafka_client": name})) as writer:
+            writer.write(topic, [Outgoing(key, name.encode()) for key in keys])
+    records = list(read_to_end(settings, topic))
+    assert len(records) == 2 * len(keys)
+    assert len({(record.key, record.partition) for record in records}) == len(keys)
 
 
 def test_a_lingering_source_waits_for_the_batch_to_fill(settings: Settings, topic: Topic) -> None:
@@ -240,6 +305,7 @@ def test_an_oversized_record_is_refused_and_the_others_are_written(
     assert [record.value for record in read_to_end(settings, topic)] == [b"1", b"2"]
 
 
+@ONCE
 def test_a_topic_can_be_read_from_a_moment_on(settings: Settings, topic: Topic) -> None:
     put(settings, topic, range(2))
     moment = datetime.now(UTC) + timedelta(milliseconds=1)
@@ -250,6 +316,7 @@ def test_a_topic_can_be_read_from_a_moment_on(settings: Settings, topic: Topic) 
     assert numbers(read_to_end(settings, topic, since=moment)) == [2, 3]
 
 
+@ONCE
 def test_the_time_of_who_takes_the_records_is_not_kafka_s_silence(
     settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +329,7 @@ def test_the_time_of_who_takes_the_records_is_not_kafka_s_silence(
     put(settings, topic, range(3))
     monkeypatch.setattr(KafkaConsumer, "poll", every_other)
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + ahead[0])
-    monkeypatch.setattr("stream.broker.time", clock)
+    monkeypatch.setattr("stream.broker.reading.time", clock)
     found = []
     for record in read_to_end(settings, topic):
         found.append(record)
@@ -270,16 +337,18 @@ def test_the_time_of_who_takes_the_records_is_not_kafka_s_silence(
     assert numbers(iter(found)) == [0, 1, 2]
 
 
+@ONCE
 def test_the_sink_writes_under_the_posts_key_and_keeps_the_crawl(
     settings: Settings, topic: Topic
 ) -> None:
     received = Received("in", 0, 0, b"k", b"v", (("crawl", b"c7"),))
     with KafkaWriter(settings) as writer:
-        assert KafkaSink(writer, topic).write([Item(post(1), received)]) == []
+        assert KafkaSink(writer, topic).write([Item(Encoded.of(post(1)), received)]) == []
     (record,) = read_to_end(settings, topic)
     assert (record.key, record.crawl, decode_collected(record.value)) == (b"text:1", "c7", post(1))
 
 
+@ONCE
 def test_dead_letters_reach_their_topic(settings: Settings) -> None:
     create_topics(settings)
     crawl = uuid4().hex
@@ -293,18 +362,24 @@ def test_dead_letters_reach_their_topic(settings: Settings) -> None:
 
 
 @pytest.mark.case(24)
-def test_a_missing_broker_is_one_clear_line() -> None:
-    nowhere = Settings(kafka="127.0.0.1:1")
-    with pytest.raises(UserError, match=r"no Kafka broker answers at 127\.0\.0\.1:1"):
-        create_topics(nowhere)
+def test_a_missing_broker_is_one_clear_line(
+    client: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stream.broker.times.BOOTSTRAP_MS", 1000)
+    nowhere = Settings.model_validate({"kafka": "127.0.0.1:1", "kafka_client": client})
+    begins = (partial(KafkaSource, topic=TOPICS[0], group="g"), KafkaWriter, create_topics)
+    for begin in begins:
+        with pytest.raises(UserError, match=r"no Kafka broker answers at 127\.0\.0\.1:1 \("):
+            begin(nowhere)
+    assert capfd.readouterr().err == "", "the client speaks for itself"
 
 
 @pytest.mark.case(24)
 def test_a_broker_that_freezes_is_backpressure_and_is_written_to_once_it_thaws(
     stack: Stack, settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.broker.REQUEST_MS", 1000)
-    monkeypatch.setattr("stream.broker.DELIVERY_MS", 2000)
+    monkeypatch.setattr("stream.broker.times.REQUEST_MS", 1000)
+    monkeypatch.setattr("stream.broker.times.DELIVERY_MS", 2000)
     record = [Outgoing("text:0", encode(post(0)))]
     with KafkaWriter(settings) as writer:
         writer.write(topic, record)
@@ -322,9 +397,11 @@ def test_a_broker_that_freezes_is_backpressure_and_is_written_to_once_it_thaws(
 def test_a_broker_that_goes_away_is_backpressure_and_its_return_loses_nothing(
     stack: Stack, settings: Settings, topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.broker.REQUEST_MS", 1000)
-    monkeypatch.setattr("stream.broker.DELIVERY_MS", 2000)
+    monkeypatch.setattr("stream.broker.times.REQUEST_MS", 1000)
+    monkeypatch.setattr("stream.broker.times.DELIVERY_MS", 2000)
     second = [Outgoing("text:1", encode(post(1)))]
+    # A member that was away for longer has a new name, and waits for its old one to be missed.
+    settings = settings.model_copy(update={"session_seconds": 1.0})
     with (
         KafkaWriter(settings) as writer,
         KafkaSource(settings, topic, uuid4().hex) as source,

@@ -10,8 +10,15 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from stack import Stack
-from stream import broker, offsets, worker
-from stream.broker import BrokerCheck, KafkaSource, KafkaWriter, connection, create_topics
+from stream import offsets, worker
+from stream.broker import (
+    BrokerCheck,
+    KafkaSource,
+    KafkaWriter,
+    connection,
+    create_topics,
+    times,
+)
 from stream.codec import decode_collected
 from stream.dead_letters import DeadLetter
 from stream.errors import UserError
@@ -88,7 +95,7 @@ def limited(admin: KafkaAdminClient, most_bytes: str) -> None:
 @pytest.fixture
 def station(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Station:
     for name, milliseconds in (("REQUEST_MS", 1000), ("DELIVERY_MS", 2000)):
-        monkeypatch.setattr(broker, name, milliseconds)
+        monkeypatch.setattr(times, name, milliseconds)
     return Station(Settings(kafka=stack.kafka))
 
 

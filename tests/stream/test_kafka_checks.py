@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from stack import Stack
 from stream import cluster
-from stream.broker import KafkaSource, KafkaWriter, connection, create_topics
+from stream.broker import KafkaSource, KafkaWriter, clients, connection, create_topics
 from stream.cluster import Cluster
 from stream.doctor import kafka as kafka_checks
 from stream.doctor.findings import Finding
@@ -41,6 +41,18 @@ def topic(settings: Settings) -> Topic:
     topic = Topic(f"test.{uuid4().hex}", holds="numbers", partitions=2)
     create_topics(settings, [topic])
     return topic
+
+
+def test_a_client_that_is_asked_for_and_not_installed_is_found(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = settings.model_copy(update={"kafka_client": "confluent-kafka"})
+    assert list(kafka_checks.of_client(asked)) == []
+    monkeypatch.setattr(clients, "find_spec", lambda _name: None)
+    assert list(kafka_checks.of_client(settings)) == []
+    (found,) = kafka_checks.of_client(asked)
+    assert (found.code, found.severity) == ("kafka-client-missing", "problem")
+    assert found.mend.startswith("`pip install ")
 
 
 def put(settings: Settings, topic: Topic, count: int = 10) -> None:

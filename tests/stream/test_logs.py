@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import confluent_kafka
+import kafka.errors
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -143,3 +145,9 @@ def test_the_model_of_the_test_would_have_quoted_it() -> None:
 def test_files_and_our_own_errors_are_said() -> None:
     assert "No such file" in logs.said(FileNotFoundError(2, "No such file", "x"))
     assert logs.said(UserError("set it")) == "set it"
+
+
+def test_what_a_broker_refuses_is_said_whichever_client_hears_it() -> None:
+    refusal = confluent_kafka.KafkaError(confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    assert "Topic authorization failed" in logs.said(confluent_kafka.KafkaException(refusal))
+    assert "no right" in logs.said(kafka.errors.TopicAuthorizationFailedError("no right"))

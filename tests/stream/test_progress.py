@@ -76,7 +76,7 @@ def until(told: Status, well: bool) -> str | None:
 def test_a_station_is_not_ready_while_its_broker_is_frozen_and_leaves_nothing_open(
     stack: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.broker.CHECK_MS", 300)
+    monkeypatch.setattr("stream.broker.times.CHECK_MS", 300)
     monkeypatch.setattr(status, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(status, "KEPT_SECONDS", 0.0)
     with serving(settings, [Counters("test")]) as told:

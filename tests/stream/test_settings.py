@@ -49,6 +49,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_stack(
     ("content", "named"),
     [
         ("batch_records = 0", "batch_records"),
+        ("batch_records = 1000001", "batch_records"),  # more than confluent-kafka takes at once
         ("kafak = 'x'", "kafak"),
         ("kafka =", "not TOML"),
         ("kafka = 'host:abc'", "kafka: .*host:port"),

@@ -1,7 +1,6 @@
 """The loop keeps its promise: nothing lost, and nothing committed before it is written."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -146,7 +145,7 @@ def test_no_header_or_key_can_make_a_dead_letter_that_cannot_be_kept(crawl: byte
     letters = MemoryDeadLetters()
     headers = (("crawl", crawl), *((f"h{n}", b"\xff" * 100_000) for n in range(50)))
     source = MemorySource([b"bad"], Event(), headers=headers)
-    source.records = [replace(one, key=b"\xff" * 900_000) for one in source.records]
+    source.records = [one._replace(key=b"\xff" * 900_000) for one in source.records]
     drive(source, MemorySink[str](), letters)
     assert len(letters.letters) == 1
     assert len(encode(letters.letters[0])) < 100_000

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.hashtags import DEFAULT_LABELS, LABELS, HashtagLabels
 from stream.codec import decode_collected, encode
 from stream.errors import UserError
+from stream.hashtags import DEFAULT_LABELS, LABELS, HashtagLabels
 from stream.posts import Post
 from tests.ingest.doubles import NOW, SIGHTING
 

@@ -24,7 +24,7 @@ _HASHTAG = re.compile(r"(?<![\w&/])[#＃](\w+)")
 _SPACES = re.compile(r"[^\S\n]{2,}")
 _AT_ENDS = re.compile(r"[^\S\n]+$|^[^\S\n]+", re.MULTILINE)
 _GONE = "\0"
-"""Marks where a hashtag was; payloads.clean leaves none in a text."""
+"""Marks where a hashtag was."""
 _LOOSE = re.compile(
     rf"^(?:[^\S\n]*{_GONE})+[!?.,;…]+|(?:[^\S\n]*{_GONE})+(?=[!?.,;…])", re.MULTILINE
 )
@@ -75,14 +75,20 @@ class HashtagLabels:
         A post that would have no words left stays as it is: hashtags, mentions and
         links teach nothing.
         """
-        found = [tag for tag in _HASHTAG.findall(post.text) if tag.casefold() in self._labels]
-        if not found:
+        text, labels = self.of_text(post.text)
+        if not labels:
             return post
-        text = self._without_them(post.text)
-        if not re.search(r"\w", _NO_WORD.sub("", text)):
-            return post
-        labels = tuple(dict.fromkeys(self._labels[tag.casefold()] for tag in found))
         return post.model_copy(update={"text": text, "distant_labels": labels})
+
+    def of_text(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """Gives a text without the hashtags that label it, and the labels; both as `label` does."""
+        found = [tag for tag in _HASHTAG.findall(text) if tag.casefold() in self._labels]
+        if not found:
+            return text, ()
+        left = self._without_them(text.replace(_GONE, ""))
+        if not re.search(r"\w", _NO_WORD.sub("", left)):
+            return text, ()
+        return left, tuple(dict.fromkeys(self._labels[tag.casefold()] for tag in found))
 
     def _without_them(self, text: str) -> str:
         def gone(match: re.Match[str]) -> str:
