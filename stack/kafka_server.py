@@ -40,6 +40,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
+# A broker that was killed may come back only once its controller misses it, after 9 s by default.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 # A worker may ask to be missed after a second (EMOSTREAM_SESSION_SECONDS).
 group.min.session.timeout.ms=1000
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from stack import Stack, running
 from stack.session import attach
@@ -22,6 +23,45 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples in every run: a test that fails fails for everybody.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
+
+
+TOGETHER = ("tests/chaos/", "tests/faults/", "tests/web/browser/")
+"""Folders with servers of their own: one worker starts them, once."""
+SLOWEST_FIRST = ("end_to_end", "stack", "wire")
+
+
+def scope(nodeid: str) -> str:
+    """Names what one worker runs whole: a file, or a folder whose files share servers."""
+    file = nodeid.partition("::")[0]
+    return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+class SharedServers(LoadFileScheduling):  # type: ignore[misc]
+    """`--dist loadfile`, but files that share servers go to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedServers | None:
+    """Gives files out in the order of collection, not those with most tests first."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return SharedServers(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts what takes long first where workers share the tests, so that they end together."""
+    if not hasattr(config, "workerinput"):
+        return
+    ranks: dict[str, int] = {}
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        rank = next((n for n, name in enumerate(SLOWEST_FIRST) if name in marks), 3)
+        ranks[scope(item.nodeid)] = min(rank, ranks.get(scope(item.nodeid), rank))
+    items.sort(key=lambda item: ranks[scope(item.nodeid)])
 
 
 @pytest.fixture(autouse=True)

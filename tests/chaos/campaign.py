@@ -14,6 +14,7 @@ class Result:
     """How one seed ended."""
 
     seed: int
+    client: str
     records: int
     steps: list[str]
     deaths: dict[str, int] = field(default_factory=dict)
@@ -24,7 +25,7 @@ class Result:
         deaths = ", ".join(f"{count} {what}" for what, count in sorted(self.deaths.items()))
         verdict = "the law holds" if not self.violations else "VIOLATED: " + self.violations[0]
         return (
-            f"seed {self.seed}: {self.records} records, {self.seconds:.1f} s, "
+            f"seed {self.seed}: {self.client}, {self.records} records, {self.seconds:.1f} s, "
             f"deaths: {deaths or 'none'}: {verdict}"
         )
 
@@ -38,8 +39,9 @@ def run(line: Line, seed: int) -> Result:
     began = time.monotonic()
     todo, given = plan(seed), inputs.make(f"seed-{seed}", POSTS)
     line.deaths.clear()
+    line.client = todo.client
     records = len(given.ingest) + len(given.collected) + len(given.classified)
-    result = Result(seed, records, _told(todo))
+    result = Result(seed, todo.client, records, _told(todo))
     try:
         line.stations(WORKERS)
         line.ingest(given, RATE, live=todo.live, crash_at=todo.ingest_dies_at)

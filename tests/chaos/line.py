@@ -1,7 +1,6 @@
 """The whole line under one roof: servers, and workers that die and are started again."""
 
 import contextlib
-import multiprocessing
 import os
 import shutil
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from stack import Stack, running
+from tests import forks
 from tests.chaos import looking, oracle
 from tests.chaos.inputs import Inputs
 
@@ -59,6 +59,9 @@ class Line:
     stack: Stack
     folder: Path
     settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))
+    client: str = "auto"
+    """What a worker that is started now reads and writes Kafka with; one that runs keeps its own.
+    """
     workers: dict[str, Worker] = field(default_factory=dict)
     deaths: Counter[str] = field(default_factory=Counter)
     """How often a worker ended, by what ended it."""
@@ -157,10 +160,11 @@ class Line:
         self.stop(*[one.name for one in slept])
         for one in slept:
             self.start(one.name, one.command, *one.arguments)
-        try:
-            self.wait(lambda: not any(looking.lag(self.stack).values()), "the line is not at rest")
-        except Stuck as stuck:
-            raise Stuck(f"{stuck}: {looking.lag(self.stack)} to commit") from None
+        with looking.lags(self.stack) as lag:
+            try:
+                self.wait(lambda: not any(lag().values()), "the line is not at rest")
+            except Stuck as stuck:
+                raise Stuck(f"{stuck}: {lag()} to commit") from None
 
     def violations(self, inputs: Inputs) -> list[str]:
         """Compares what is there with what the oracle says must be; the line is at rest."""
@@ -208,10 +212,11 @@ class Line:
         environment = self.settings | {
             "EMOSTREAM_KAFKA": self.stack.kafka,
             "EMOSTREAM_ELASTICSEARCH": self.stack.elasticsearch,
+            "EMOSTREAM_KAFKA_CLIENT": self.client,
             "EMOSTREAM_STATE_DIR": str(self.folder / "state"),
             "EMOSTREAM_CRASH_AT": crash_at or "",
         }
-        process = _forks().Process(
+        process = forks.context().Process(
             target=_station, args=(command, arguments, environment, self.log(name)), name=name
         )
         process.start()
@@ -237,12 +242,6 @@ def line(folder: Path, stack: Stack | None = None) -> Iterator[Line]:
                 worker.process.kill()
             for worker in made.workers.values():
                 worker.process.join()
-
-
-def _forks() -> Any:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.chaos.stations"])
-    return context
 
 
 def _station(*arguments: Any) -> None:

@@ -5,8 +5,8 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -23,19 +23,24 @@ GROUPS = {
 MOST = 10_000
 
 
-def lag(stack: Stack) -> dict[str, int]:
-    """Counts the records that each group still has to commit."""
-    found = {}
+@contextmanager
+def lags(stack: Stack) -> Iterator[Callable[[], dict[str, int]]]:
+    """Gives what counts the records that each group still has to commit, as often as asked."""
     with (
         closing(KafkaAdminClient(bootstrap_servers=stack.kafka)) as admin,
         closing(KafkaConsumer(bootstrap_servers=stack.kafka)) as consumer,
     ):
-        for group, topic in GROUPS.items():
-            numbers = consumer.partitions_for_topic(topic) or ()
-            ends = consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
-            done = _committed(admin, group)
-            found[group] = sum(max(0, end - done.get(one, 0)) for one, end in ends.items())
-    return found
+
+        def lag() -> dict[str, int]:
+            found = {}
+            for group, topic in GROUPS.items():
+                numbers = consumer.partitions_for_topic(topic) or ()
+                ends = consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
+                done = _committed(admin, group)
+                found[group] = sum(max(0, end - done.get(one, 0)) for one, end in ends.items())
+            return found
+
+        yield lag
 
 
 def state(stack: Stack, crawl: str) -> State:

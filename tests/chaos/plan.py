@@ -14,6 +14,7 @@ WORKERS = 2
 THIRD = WORKERS + 1
 LOAD_SECONDS = 1.5
 POSTS, RATE = 150, 250
+CLIENTS = ("confluent-kafka", "kafka-python")
 SERVERS_EVERY = 20
 """Of so many seeds in one Kafka is killed too, in one Elasticsearch: that takes its time."""
 
@@ -37,6 +38,8 @@ class Plan:
     """How the inputs come, and what happens meanwhile."""
 
     crawl: str
+    client: str
+    """With which workers are started; those that have outlived the seed before have the other."""
     live: bool
     """By a crawl with a cursor and an archive, not by a replay."""
     ingest_dies_at: str | None
@@ -53,6 +56,7 @@ def plan(seed: int) -> Plan:
     dies = random.random() < 0.6
     return Plan(
         f"seed-{seed}",
+        CLIENTS[seed % 2],
         live=random.random() < 0.5,
         ingest_dies_at=_point(random, ("ingest", "kafka")) if dies else None,
         steps=tuple(sorted(steps, key=lambda one: one.at)),

@@ -33,7 +33,8 @@ def machine() -> str:
     """Names what the results depend on besides the code."""
     return (
         f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
-        f"kafka-python {version('kafka-python')}, elasticsearch {version('elasticsearch')}"
+        f"confluent-kafka {version('confluent-kafka')}, kafka-python {version('kafka-python')}, "
+        f"elasticsearch {version('elasticsearch')}"
     )
 
 

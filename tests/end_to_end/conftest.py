@@ -20,6 +20,8 @@ from tests.law import assert_law, assert_law_by_hand
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 120.0
+SETTINGS = {"EMOSTREAM_SESSION_SECONDS": "2"}
+"""Who comes after a station that was killed need not wait long for its partitions."""
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Pipeline:
 
     stack: Stack
     folder: Path
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))
     stations: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
 

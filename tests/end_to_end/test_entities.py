@@ -1,4 +1,4 @@
-"""What a platform annotates and what a model finds reach the index in the same fields."""
+"""What a platform annotates and what models say reach the index, whatever the models' family."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from indexer.queries import all_documents, refresh
 from stream.elastic import connect
 from stream.settings import Settings
 from tests.classifier.spacy_models import trained
+from tests.classifier.tiny_family import tiny
 from tests.end_to_end.conftest import Pipeline
 
 POST = {
@@ -28,10 +29,11 @@ POST = {
 
 
 @pytest.mark.end_to_end
-def test_names_of_the_platform_and_of_a_model_of_spacy_are_fields_of_the_document(
+def test_names_and_what_a_model_of_another_family_says_are_fields_of_the_document(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     pipeline.settings["EMOSTREAM_RECOGNISER"] = f"spacy:{trained(tmp_path / 'model')}"
+    pipeline.settings["EMOSTREAM_MODEL"] = str(tiny(tmp_path / "bilstm"))
     pipeline.start("classifier")
     pipeline.start("indexer")
     posts = tmp_path / "posts.ndjson"
@@ -42,6 +44,8 @@ def test_names_of_the_platform_and_of_a_model_of_spacy_are_fields_of_the_documen
     assert ours["entities"]["person"] == ["Ilja Tarn"]
     assert "Saltmere" in ours["entities"]["place"]
     assert ours["recogniser"] == "spacy:en_tiny@1.2.3"
+    assert ours["model"].startswith("bilstm-attention-1@")
+    assert ours["polarity"]["label"] in ("negative", "neutral", "positive")
     assert ours["link_hosts"] == ["news.example"]
 
 
