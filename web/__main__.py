@@ -20,12 +20,19 @@ from stream.settings import load_settings
 from web import keys
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.routing import Route
+
+    from classifier.predictor import Predictor
+    from stream.settings import Settings
     from web.live.view import View
 
 CONNECTIONS = 4000
 """Served at once; beyond them uvicorn answers 503 by itself. The real limits are in bodies.py and
 batching.py."""
 BACKLOG = 2048
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 STOP_SECONDS = 8
 
 logger = logging.getLogger("web")
@@ -52,6 +59,10 @@ def main() -> int:
     parser.add_argument(
         "--new-key", metavar="NAME", help="add a key to the file EMOSTREAM_WEB_KEYS, print it, end"
     )
+    parser.add_argument(
+        "--reviews", type=Path, metavar="FOLDER",
+        help="serve /review, too: people label the most informative posts, into FOLDER",
+    )  # fmt: skip
     arguments = parser.parse_args()
     set_up_logs("web")
     if arguments.new_key:
@@ -61,6 +72,11 @@ def main() -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     settings = load_settings()
+    if options.reviews and not settings.web_keys and options.host not in LOOPBACK:
+        raise UserError(
+            f"--reviews on {options.host}: anybody could write reviews; set EMOSTREAM_WEB_KEYS, or"
+            " listen on 127.0.0.1"
+        )
     tls = _tls(options)
     listening = _listen(options.host, options.port)
     # Not before: it takes seconds, and a port that is taken is said at once.
@@ -72,8 +88,9 @@ def _serve(options: argparse.Namespace) -> int:
     folders = options.model or [settings.model or SHIPPED]
     models = Models(folders, settings.threads, settings.thresholds)
     view = View(settings, models.predictors[models.first])
+    more = _reviewing(options.reviews, models.predictors[models.first], settings)
     config = uvicorn.Config(
-        app.make(models, view, settings),
+        app.make(models, view, settings, options.host, more),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -94,6 +111,16 @@ def _serve(options: argparse.Namespace) -> int:
     logger.info("the page and the API: %s://%s:%d", scheme, shown, port)
     server.run(sockets=[listening])
     return 0
+
+
+def _reviewing(
+    folder: Path | None, predictor: "Predictor", settings: "Settings"
+) -> "Sequence[Route]":
+    if folder is None:
+        return ()
+    from web import reviewing
+
+    return reviewing.routes(folder, predictor, settings)
 
 
 def _tls(options: argparse.Namespace) -> SSLContext | None:

@@ -23,25 +23,24 @@ def _result(
     question: Question, predictor: Predictor, text: str, found: Prediction
 ) -> dict[str, Any]:
     emotions = _emotions(question, predictor, found)
-    primary = found.primary if emotions is found.emotions else grouped(emotions)[0]
-    polarity = found.polarity
-    suggests = found.suggestion is not None and found.comment_class == "constructive_feedback"
+    primary, kind = found.primary, found.comment_class
+    if emotions is not found.emotions:
+        primary = grouped(emotions)[0]
+        kind = comment_class(primary, found.polarity_label, kind == "constructive_feedback")
     told: dict[str, Any] = {
-        "comment_class": comment_class(primary, polarity.label, suggests),
-        "polarity": polarity._asdict(),
+        "comment_class": kind,
+        "polarity": found.polarity._asdict(),
         "suggestion": found.suggestion,
     }
     if question.view == "comments":
         return told
     probabilities = found.probabilities
-    told |= {
-        "emotions": [{"label": one, "probability": probabilities[one]} for one in emotions],
-        "primary": primary,
-        "probabilities": probabilities,
-        "topics": _topics(found),
-        "language": found.language,
-        "abstained": _abstained(found, emotions),
-    }
+    told["emotions"] = [{"label": one, "probability": probabilities[one]} for one in emotions]
+    told["primary"] = primary
+    told["probabilities"] = probabilities
+    told["topics"] = _topics(found)
+    told["language"] = found.language
+    told["abstained"] = _abstained(found, emotions)
     if question.explain:
         emotion = question.emotion or primary
         told["weighing"] = weighed(predictor, text, emotion) if emotion else None
@@ -71,6 +70,8 @@ def _emotions(question: Question, predictor: Predictor, found: Prediction) -> tu
 
 
 def _topics(found: Prediction) -> list[dict[str, Any]]:
+    if not found.topics:
+        return []
     chances = found.topic_probabilities
     return [{"label": one, "probability": chances[one]} for one in found.topics]
 

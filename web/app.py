@@ -1,6 +1,6 @@
 """The application: routes, errors, what stands before it, and what lives as long as it does."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -14,7 +14,7 @@ from stream.settings import Settings
 from web import api, health, openapi, page
 from web.bodies import Bodies
 from web.counting import Counting, Requests
-from web.door import Door, Origins
+from web.door import Door, Hosts, Origins
 from web.headers import SafeHeaders
 from web.keys import Keys
 from web.live import routes as live
@@ -25,13 +25,21 @@ from web.problems import Problem
 OURS = [*api.ROUTES, *health.ROUTES, Route("/openapi.json", openapi.serve, methods=["GET"])]
 
 
-def make(models: Models, view: View | None = None, settings: Settings | None = None) -> Starlette:
+def make(
+    models: Models,
+    view: View | None = None,
+    settings: Settings | None = None,
+    host: str = "localhost",
+    more: Sequence[Route] = (),
+) -> Starlette:
     """Makes the application around loaded models.
 
     Args:
         models: those that answer.
         view: of the index; with it the application has the page, too.
-        settings: keys, rates and origins; none of them if not given.
+        settings: keys, rates, names and origins; none of them if not given.
+        host: the name that is listened on.
+        more: routes beside the usual ones.
 
     Raises:
         UserError: the file of keys is damaged.
@@ -44,12 +52,12 @@ def make(models: Models, view: View | None = None, settings: Settings | None = N
         if view is not None:
             view.close()
 
-    routes = [*OURS, *(live.ROUTES if view else [])]
+    routes = [*OURS, *(live.ROUTES if view else []), *more]
     requests = Requests([one.path for one in routes])
     app = Starlette(
         routes=routes,
         exception_handlers={Problem: _told, HTTPException: _told},
-        middleware=_before(requests, settings),
+        middleware=_before(requests, settings, host),
         lifespan=lifespan,
     )
     if view is not None:
@@ -60,9 +68,13 @@ def make(models: Models, view: View | None = None, settings: Settings | None = N
     return app
 
 
-def _before(requests: Requests, settings: Settings | None) -> list[Middleware]:
+def _before(requests: Requests, settings: Settings | None, host: str) -> list[Middleware]:
     """What a request passes before it comes to its route, the outermost first."""
     found = [Middleware(SafeHeaders), Middleware(Counting, requests)]
+    listed = (settings.web_hosts if settings else None) or ""
+    names = [one.strip().lower() for one in listed.split(",")]
+    if "*" not in names:
+        found.append(Middleware(Hosts, {host.lower(), *filter(None, names)}))
     if settings and settings.web_origins:
         found.append(
             Middleware(
@@ -76,7 +88,7 @@ def _before(requests: Requests, settings: Settings | None) -> list[Middleware]:
     if settings and (settings.web_keys or settings.web_rate):
         keys = Keys(settings.web_keys) if settings.web_keys else None
         found.append(Middleware(Door, keys, settings.web_rate))
-    return found
+    return [*found, Middleware(api.Straight)]
 
 
 async def _told(_request: Request, error: Exception) -> Response:

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_validator,
+)
 
 from classifier.labels import EMOTIONS
 from stream.posts import MAX_TEXT, CommentClass
@@ -18,6 +26,11 @@ EXAMPLES: list[JsonValue] = [
     {"text": "thank you so much, this made my day", "explain": True},
     {"texts": ["I love it", "worst update ever"], "thresholds": {"anger": 0.2}},
 ]
+
+
+def _whole(value: object) -> object:
+    """3.0 is an integer to JSON Schema."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Question(BaseModel):
@@ -46,8 +59,8 @@ class Question(BaseModel):
     thresholds: Probability | dict[Emotion, Probability] | None = Field(
         None, description="for all emotions or by emotion; the model's own where not given"
     )
-    top: int | None = Field(
-        None, ge=1, le=len(EMOTIONS), description="give the likeliest emotions, whatever thresholds"
+    top: Annotated[int, Field(ge=1, le=len(EMOTIONS)), BeforeValidator(_whole)] | None = Field(
+        None, description="give the likeliest emotions, whatever thresholds"
     )
     view: Literal["emotions", "comments"] = Field(
         "emotions", description="`comments`: only the five classes of a creator's comments"
@@ -104,12 +117,20 @@ class WeighedWord(BaseModel):
 
 
 class Weighing(BaseModel):
-    """Where an emotion comes from: `empty` and all `adds` and `caps` sum to its logit."""
+    """Where an emotion comes from.
+
+    Of our own model `empty` and all `adds` and `caps` sum to the logit; of others see `method`.
+    """
 
     emotion: str
     empty: float = Field(description="the logit of an empty text")
     caps: float = Field(0.0, description="what shouting in capitals adds")
     words: list[WeighedWord]
+    method: Literal["contribution", "attention", "left out"] = Field(
+        "contribution",
+        description="what `adds` is: what the word adds to the logit; how much the model looked at"
+        " it, whatever the emotion; or what the logit loses without it",
+    )
 
 
 class Result(BaseModel):

@@ -1,10 +1,14 @@
 """Bodies of requests: bounded in size, in time and in number, so that nobody fills the memory."""
 
 import asyncio
+from collections.abc import Iterable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from web.problems import Problem
+
+JSON = b"application/json"
 
 MAX_BYTES = 4_000_000
 
@@ -21,46 +25,58 @@ class Bodies:
     def __init__(self, at_once: int = MAX_BYTES_AT_ONCE, seconds: float = SECONDS) -> None:
         self._free, self._seconds = at_once, seconds
 
-    async def read(self, request: Request) -> bytes:
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
         """Reads the body of a request.
 
         Raises:
             Problem: it is larger than 4 MB, not said to be JSON, too slow, or one too many.
+            ClientDisconnect: whoever asked has gone.
         """
-        size = _size(request)
+        size = _size(scope["headers"])
         if size > self._free:
             headers = {"Retry-After": "1"}
             raise Problem(429, "too much is being read; come again in 1 s", headers=headers)
         self._free -= size
         try:
             async with asyncio.timeout(self._seconds):
-                return await _read(request)
+                return await _read(receive)
         except TimeoutError:
             raise Problem(408, f"the body did not arrive in {self._seconds:g} s") from None
         finally:
             self._free += size
 
 
-def _size(request: Request) -> int:
+def _size(headers: Iterable[tuple[bytes, bytes]]) -> int:
     """How long a body may be: as long as it is said to be, else as long as any."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise Problem(415, "send application/json")
-    said = request.headers.get("content-length", "")
-    size = int(said[:12]) if said.isascii() and said.isdigit() else MAX_BYTES
+    kind = said = b""
+    for name, value in headers:  # of those given twice the first counts
+        if name == b"content-type":
+            kind = kind or value
+        elif name == b"content-length":
+            said = said or value
+    if kind != JSON:
+        kind = kind.partition(b";")[0].strip().lower()
+        if kind != JSON and not kind.endswith(b"+json"):
+            raise Problem(415, "send application/json")
+    size = int(said[:12]) if said.isdigit() else MAX_BYTES
     if size > MAX_BYTES:
         raise _too_large()
     return size
 
 
-async def _read(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
+async def _read(receive: Receive) -> bytes:
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
         size += len(part)
         if size > MAX_BYTES:
             raise _too_large()
         parts.append(part)
-    return b"".join(parts)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large() -> Problem:

@@ -1,5 +1,11 @@
 """Who comes in: keys, rates and sites, before anything is read of a request."""
 
+import re
+import socket
+from collections.abc import Collection
+from functools import lru_cache
+from ipaddress import ip_address
+
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -16,6 +22,12 @@ CHALLENGE = 'Basic realm="emostream", charset="UTF-8"'
 """What makes a browser ask its reader for a key. Bearer is taken, too, and not offered: Chromium
 does not understand a second challenge in the same header."""
 
+HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:]*?)\.?(:\d*)?")
+NOT_OURS = (
+    "no name of this server: ask for localhost or an address, or list the name in "
+    "EMOSTREAM_WEB_HOSTS"
+)
+
 
 class Origins(CORSMiddleware):
     """Lets pages of named sites read answers; says no as every error is said."""
@@ -27,6 +39,42 @@ class Origins(CORSMiddleware):
             return found
         kept = {k: v for k, v in found.headers.items() if not k.startswith("content-")}
         return Problem(found.status_code, bytes(found.body).decode(), headers=kept).response()
+
+
+class Hosts:
+    """Answers to names of ours alone, and to addresses.
+
+    A site may point a name of its own at this machine: then a browser takes us for a part of that
+    site and lets its pages read our answers (DNS rebinding). It cannot do that to an address.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        """Stands before an application; the names are beside this machine's and all addresses."""
+        self._app, self._names = app, frozenset({*names, "localhost", socket.gethostname().lower()})
+        self._ours = lru_cache(100)(self._is_ours)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on or refuses it."""
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"host" and not self._ours(value):
+                    await Problem(421, NOT_OURS).response()(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+    def _is_ours(self, host: bytes) -> bool:
+        name = HOST.fullmatch(host.decode("latin-1").lower())
+        if name is None:
+            return False
+        return name["name"] in self._names or _is_address(name["name"].strip("[]"))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class Door:

@@ -6,12 +6,15 @@ A key is 256 random bits, so a plain hash hides it: there is nothing to guess, a
 import base64
 import binascii
 import hashlib
+import logging
 import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from stream.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 LINE = re.compile(r"(?P<name>[\w.-]{1,64})\s+(?P<digest>[0-9a-f]{64})(?:\s+(?P<rate>[0-9.]+))?")
 
@@ -25,7 +28,7 @@ class Key:
 
 
 class Keys:
-    """The keys of a file, read once."""
+    """The keys of a file, read again when it changes."""
 
     def __init__(self, file: Path) -> None:
         """Reads the file.
@@ -33,24 +36,8 @@ class Keys:
         Raises:
             UserError: it cannot be read, or a line is none of the three words.
         """
-        self._by_digest: dict[str, Key] = {}
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise UserError(f"EMOSTREAM_WEB_KEYS: {file} cannot be read: {reason}") from None
-        for number, line in enumerate(lines, 1):
-            if line.strip() and not line.lstrip().startswith("#"):
-                self._add(line.strip(), f"{file}, line {number}")
-        if not self._by_digest:
-            raise UserError(f"{file} holds no key: `python -m web --new-key NAME` adds one")
-
-    def _add(self, line: str, where: str) -> None:
-        found = LINE.fullmatch(line)
-        rate = _rate(found["rate"]) if found else None
-        if found is None or (found["rate"] and rate is None):
-            raise UserError(f"{where}: write `name sha256-of-the-key texts-a-second`")
-        self._by_digest[found["digest"]] = Key(found["name"], rate)
+        self._file, self._state = file, _state(file)
+        self._by_digest = _read(file)
 
     def of(self, authorization: str | None) -> Key | None:
         """Gives the key of a header: `Bearer KEY`, or `Basic` with the key as password.
@@ -62,7 +49,54 @@ class Keys:
             given = _password(given)
         elif scheme.lower() != "bearer":
             return None
+        self._refresh()
         return self._by_digest.get(_digest(given.strip()))
+
+    def _refresh(self) -> None:
+        """Takes what the file holds now; where it is damaged or gone, what it held stays."""
+        state = _state(self._file)
+        if state == self._state:
+            return
+        self._state = state
+        try:
+            self._by_digest = _read(self._file)
+        except UserError as error:
+            logger.warning("the keys stay as they were: %s", error)
+        else:
+            logger.info("%s changed: it holds %d keys now", self._file, len(self._by_digest))
+
+
+def _state(file: Path) -> tuple[int, int, int] | None:
+    """What is different when a file is; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read(file: Path) -> dict[str, Key]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UserError(f"EMOSTREAM_WEB_KEYS: {file} cannot be read: {reason}") from None
+    found = dict(
+        _key(line.strip(), f"{file}, line {number}")
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    )
+    if not found:
+        raise UserError(f"{file} holds no key: `python -m web --new-key NAME` adds one")
+    return found
+
+
+def _key(line: str, where: str) -> tuple[str, Key]:
+    found = LINE.fullmatch(line)
+    rate = _rate(found["rate"]) if found else None
+    if found is None or (found["rate"] and rate is None):
+        raise UserError(f"{where}: write `name sha256-of-the-key texts-a-second`")
+    return found["digest"], Key(found["name"], rate)
 
 
 def new(file: Path, name: str) -> str:
@@ -78,7 +112,8 @@ def new(file: Path, name: str) -> str:
     try:
         file.touch(mode=0o600)
         text = file.read_text(encoding="utf-8")
-        file.write_text(text + ("\n" if text and text[-1] != "\n" else "") + line + "\n", "utf-8")
+        with file.open("a", encoding="utf-8") as end:  # a server may read it at any moment
+            end.write(("\n" if text and text[-1] != "\n" else "") + line + "\n")
     except OSError as error:
         raise UserError(f"EMOSTREAM_WEB_KEYS={file}: {error.strerror}") from None
     return key

@@ -12,6 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.asking import EXAMPLES, Answer, LabelsSaid, ModelSaid, ProblemSaid, Question
+from web.live.filters import BACK, Filters
+from web.live.posts import MOST, SORTS
+from web.live.said import Overview, Pipeline, Posts
 from web.models import Models
 from web.problems import TITLES
 
@@ -25,11 +28,23 @@ RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 1},
 }
 
+WORDS: dict[str, Any] = {"type": "string", "maxLength": 200}
+TIME: dict[str, Any] = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0}]
+}
+LIVE: dict[str, dict[str, Any]] = {
+    "since": {"type": "string", "enum": [*BACK]},
+    "start": TIME,
+    "end": TIME,
+}
+"""The filters that are no words; one that is empty counts as not given."""
 
-def description(names: Sequence[str]) -> dict[str, Any]:
-    """Gives the description of an API that offers the models of these names."""
+
+def description(names: Sequence[str], live: bool = True) -> dict[str, Any]:
+    """Gives the description of an API that offers the models of these names, and a live view."""
     example = json.loads(ANSWERS.read_bytes())
     models: list[type[BaseModel]] = [Question, Answer, LabelsSaid, ModelSaid, ProblemSaid]
+    models += [Overview, Posts, Pipeline] if live else []
     _refs, schemas = models_json_schema(
         [(one, "validation" if one is Question else "serialization") for one in models],
         ref_template="#/components/schemas/{model}",
@@ -78,6 +93,7 @@ def description(names: Sequence[str]) -> dict[str, Any]:
                     },
                 }
             },
+            **(_live(example) if live else {}),
         },
         "components": {
             "schemas": schemas["$defs"],
@@ -94,7 +110,57 @@ def description(names: Sequence[str]) -> dict[str, Any]:
 async def serve(request: Request) -> Response:
     """Answers with the description."""
     models: Models = request.app.state.models
-    return Response(orjson.dumps(description([*models.predictors])), media_type=JSON)
+    found = description([*models.predictors], live=request.app.state.view is not None)
+    return Response(orjson.dumps(found), media_type=JSON)
+
+
+def _live(example: dict[str, Any]) -> dict[str, Any]:
+    """The paths of the live view, which only read the index."""
+    filters = [
+        _parameter(name, LIVE.get(name, WORDS), field.description)
+        for name, field in Filters.model_fields.items()
+    ]
+    words = _parameter("words", WORDS, "the emotion whose words are told")
+    order = _parameter("order", {"type": "string", "enum": [*SORTS]}, None)
+    size = _parameter("size", {"type": "integer", "minimum": 1, "maximum": MOST}, "20 if not given")
+    shown = example["live"]
+    overview = _response("The counts", Overview, shown["overview"])
+    posts = _response("The posts", Posts, shown["posts"])
+    pipeline = _response("How the line does", Pipeline, shown["pipeline"])
+    event = f"event: posts\ndata: {json.dumps(shown['posts']['posts'])}\n\n"
+    stream = {
+        "description": "Server-sent events without end: `posts` with the latest 20 posts, again "
+        "whenever they change; `problem` with a `detail` while the index cannot be read",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "examples": {"1": {"value": event}},
+            }
+        },
+    }
+
+    def read(name: str, summary: str, answer: Any, *parameters: Any) -> dict[str, Any]:
+        wrong = (401, 422, 429, 503) if parameters else (401, 429, 503)
+        return {
+            "get": {
+                "summary": summary,
+                "operationId": name,
+                "parameters": list(parameters),
+                "responses": {"200": answer, **_problems(example["problem"], *wrong)},
+            }
+        }
+
+    return {
+        "/v1/live": read("live", "Counts the posts that fit", overview, *filters, words),
+        "/v1/live/posts": read("posts", "Some posts that fit", posts, *filters, order, size),
+        "/v1/live/pipeline": read("pipeline", "How the line does", pipeline),
+        "/v1/live/stream": read("stream", "The latest posts, as they come", stream, *filters),
+    }
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str | None) -> dict[str, Any]:
+    told = {"description": description} if description else {}
+    return {"name": name, "in": "query", "schema": schema, **told}
 
 
 def _content(model: type[BaseModel], examples: Sequence[Any], kind: str = JSON) -> dict[str, Any]:

@@ -26,6 +26,7 @@ TITLES = {
     408: "Too slow",
     413: "Too large",
     415: "Unsupported media type",
+    421: "Misdirected",
     422: "Not what the API takes",
     429: "Too many requests",
     500: "Our fault",

@@ -14,7 +14,7 @@ PIECE = re.compile(r"[^ \t\r\n]+")
 
 
 def weighed(predictor: Predictor, text: str, emotion: str) -> dict[str, Any]:
-    """Gives a `web.asking.Weighing`: the sum of `empty`, `caps` and all `adds` is the logit."""
+    """Gives a `web.asking.Weighing`: what each word adds, or as much as the model can tell."""
     one = predictor.explain(text, "emotion", [emotion])
     row = list(one.contributions[emotion])
     caps = row.pop() if one.tokens[-1:] == (CAPS,) else 0.0
@@ -31,4 +31,5 @@ def weighed(predictor: Predictor, text: str, emotion: str) -> dict[str, Any]:
         "empty": round(one.empty[emotion], 4),
         "caps": round(caps, 4),
         "words": words,
+        "method": one.method,
     }

@@ -204,7 +204,7 @@ def test_a_body_of_unknown_length_is_refused_when_it_grows_too_large(api: Server
 
 
 def test_whoever_goes_before_the_answer_harms_nobody(api: Server) -> None:
-    head = b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     for rest in (b"Content-Length: 100\r\n\r\n{", b'Content-Length: 13\r\n\r\n{"text": "a"}'):
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", api.port)) as connection:
@@ -283,3 +283,8 @@ def test_a_connection_that_says_nothing_holds_nobody_up(api: Server) -> None:
         silent.sendall(b"POST /v1/cl")
         assert api.result(text=THANKS)["primary"] == "gratitude"
     assert time.monotonic() - began < 30
+
+
+def test_a_whole_number_may_be_written_with_a_point(api: Server) -> None:
+    assert api.classify(text="so happy", top=3.0).status == 200
+    assert api.classify(text="so happy", top=3.5).status == 422

@@ -28,7 +28,9 @@ def key(file: Path) -> str:
 
 @pytest.fixture(scope="module")
 def guarded(file: Path, key: str) -> Iterator[Server]:
-    settings = Settings(web_keys=file, web_origins="https://friend.example")
+    settings = Settings(
+        web_keys=file, web_origins="https://friend.example", web_hosts="a, ours.example"
+    )
     with serving(app.make(models(), None, settings)) as server:
         yield server
 
@@ -64,6 +66,28 @@ def test_a_key_opens_as_bearer_and_as_password_and_another_does_not(
         f"Bearer {key}x", "Bearer", "Basic !", "Basic 4pyT", f"Digest {key}", "Bearer mobile-app",
     ):  # fmt: skip
         assert guarded.get("/v1/labels", headers={"Authorization": wrong}).status == 401
+
+
+@pytest.mark.wire
+def test_a_name_that_another_site_points_at_us_is_refused(guarded: Server, limited: Server) -> None:
+    def asked(server: Server, host: str) -> int:
+        return server.get("/healthz", headers={"Host": host}).status
+
+    for host in ("localhost", "LOCALHOST.:80", "127.0.0.1:8000", "[::1]:8000", "192.168.0.7"):
+        assert asked(guarded, host) == 200, host
+    for host in (
+        "evil.example",
+        "evil.example:8000",
+        "127.0.0.1.evil.example",
+        "localhost.evil",
+        "",
+        "a:b:c",
+    ):
+        assert asked(guarded, host) == 421, host
+    assert (asked(guarded, "ours.example"), asked(limited, "ours.example")) == (200, 421)
+    refused = guarded.get("/v1/labels", headers={"Host": "evil.example"}).json()
+    assert refused["title"] == "Misdirected"
+    assert "EMOSTREAM_WEB_HOSTS" in refused["detail"]
 
 
 @pytest.mark.wire
@@ -139,6 +163,29 @@ def test_a_key_may_have_a_rate_of_its_own(tmp_path: Path) -> None:
     known = Keys(file)
     found = known.of(f"Bearer {first}"), known.of(f"Bearer {second}")
     assert found == (keys.Key("a", 2.5), keys.Key("b", None))
+
+
+def test_a_file_that_changes_is_read_again_and_a_damaged_one_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "keys"
+    first = keys.new(file, "first")
+    known = Keys(file)
+    second = keys.new(file, "second")
+    assert known.of(f"Bearer {second}") == keys.Key("second")
+    good = file.read_text(encoding="utf-8")
+    caplog.clear()
+    for damage in (lambda: file.write_text(good + "neither\n", encoding="utf-8"), file.unlink):
+        damage()
+        for _ in range(3):
+            assert known.of(f"Bearer {first}") and known.of(f"Bearer {second}")
+    told = [one.message for one in caplog.records]
+    assert len(told) == 2
+    assert "keys, line 3: write `name" in told[0]
+    assert "cannot be read" in told[1]
+    file.write_text(good.splitlines()[1], encoding="utf-8")
+    assert known.of(f"Bearer {first}") is None
+    assert known.of(f"Bearer {second}")
 
 
 @pytest.mark.parametrize("line", ["alone", "name abc", "a " + "0" * 64 + " fast", "a b c d"])

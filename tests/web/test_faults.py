@@ -48,7 +48,7 @@ def test_a_body_that_does_not_end_is_given_up() -> None:
     made.state.bodies = Bodies(seconds=0.2)
     with serving(made) as server, socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(
-            b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n{"
         )
         assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
@@ -59,7 +59,7 @@ def test_only_so_many_bytes_are_read_at_once() -> None:
     made.state.bodies = Bodies(at_once=150)
     with serving(made) as server, socket.create_connection(("127.0.0.1", server.port)) as holder:
         holder.sendall(
-            b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 140\r\nExpect: 100-continue\r\n\r\n"
         )
         assert holder.recv(100).startswith(b"HTTP/1.1 100 ")  # it is being read

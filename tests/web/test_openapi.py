@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,27 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator
 from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from classifier.artifact import SHIPPED
 from classifier.predictor import Predictor
-from tests.web.serving import Server
+from stack import Stack
+from stream.settings import Settings
+from tests.web.conftest import models
+from tests.web.serving import Server, serving
+from web import app
 from web.app import OURS
 from web.asking import EXAMPLES
+from web.live.routes import ROUTES
+from web.live.view import View
 from web.openapi import description
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 UNDESCRIBED = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
 """For whatever watches the process; docs/api.md has them."""
+
+LIVE = "^/v1/live"
+NO_END = "/v1/live/stream"
 
 DESCRIPTION = description([Predictor.load(SHIPPED, 1, "balanced").model])
 
@@ -29,8 +40,33 @@ schema = schemathesis.openapi.from_dict(DESCRIPTION)
 schema.config.generation.update(modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 
 
+@pytest.fixture(scope="module")
+def live(stack: Stack) -> Iterator[Server]:
+    there = Settings(elasticsearch=stack.elasticsearch, kafka=stack.kafka)
+    loaded = models()
+    view = View(there, loaded.predictors[loaded.first])
+    with serving(app.make(loaded, view, there)) as server:
+        yield server
+
+
+@pytest.mark.stack
+@schema.include(path_regex=LIVE).exclude(path=NO_END).parametrize()
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_live_view_answers_as_it_is_described(live: Server, case: Any) -> None:
+    # What filters may stand together, no schema says.
+    case.call_and_validate(
+        base_url=live.url, excluded_checks=[positive_data_acceptance, negative_data_rejection]
+    )
+
+
 @pytest.mark.wire
-@schema.parametrize()
+@schema.exclude(path_regex=LIVE).parametrize()
 @settings(
     max_examples=60,
     deadline=None,
@@ -50,7 +86,7 @@ def paths() -> dict[str, Any]:
 
 
 def test_every_route_is_described() -> None:
-    assert {route.path for route in OURS} == set(paths()) | UNDESCRIBED
+    assert {route.path for route in [*OURS, *ROUTES]} == set(paths()) | UNDESCRIBED
     for path in UNDESCRIBED:
         assert path in DOCS.read_text(encoding="utf-8")
 
@@ -90,7 +126,13 @@ def test_the_examples_are_answers_that_the_api_gives(api: Server) -> None:
 
 @pytest.mark.wire
 def test_a_server_describes_its_own_models(api: Server) -> None:
-    assert api.get("/openapi.json").json() == DESCRIPTION
+    names = [Predictor.load(SHIPPED, 1, "balanced").model]
+    assert api.get("/openapi.json").json() == description(names, live=False)
+
+
+@pytest.mark.stack
+def test_a_server_with_an_index_describes_the_live_view_too(live: Server) -> None:
+    assert live.get("/openapi.json").json() == DESCRIPTION
 
 
 @pytest.mark.wire

@@ -14,6 +14,9 @@ SORTS: dict[str, list[dict[str, str]]] = {
 }
 """The orders in which posts may be asked for."""
 
+LATEST, MOST = 20, 100
+"""Posts of an answer, if their number is not said, and at most."""
+
 CRITICAL = -0.3
 """Polarity below which a post criticises at all."""
 

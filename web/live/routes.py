@@ -10,12 +10,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from web.live.filters import Filters
-from web.live.posts import SORTS
+from web.live.posts import LATEST, MOST, SORTS
 from web.live.view import View
 from web.problems import Problem
 
-LATEST = 20
-MOST = 100
 POLL_SECONDS = 1.0
 QUIET_SECONDS = 15.0
 """After so long without a post a comment is sent, which tells whether anybody still listens."""

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.web.browser.demo import Demo, Visit, served, visiting
 from web import keys
+from web.live.said import Overview, Pipeline, Posts
 
 pytestmark = pytest.mark.end_to_end
 
@@ -50,6 +51,15 @@ def test_every_number_is_what_elasticsearch_counts(demo: Demo, visit: Visit) -> 
     expect(strip.get_by_text("2 deletions")).to_be_visible()
     expect(strip.get_by_text("0 waiting for the indexer")).to_be_visible()
     expect(page.locator("#letters li").first).to_contain_text("ingest: no known shape")
+
+
+def test_the_view_is_told_what_the_description_says(demo: Demo) -> None:
+    for path, shape in (
+        ("live", Overview),
+        ("live/posts?size=100", Posts),
+        ("live/pipeline", Pipeline),
+    ):
+        shape.model_validate(demo.api(path))
 
 
 def test_the_charts_hold_every_post(demo: Demo, visit: Visit) -> None:
@@ -260,6 +270,16 @@ def test_a_tab_that_nobody_sees_holds_no_stream(visit: Visit) -> None:
     expect(page.locator("#pulse")).to_have_class("pulse")
     page.evaluate(SEEN, False)
     expect(page.locator("#pulse")).to_have_class("pulse on")
+
+
+def test_more_windows_than_a_browser_has_connections_all_show_the_latest_posts(
+    demo: Demo, visit: Visit
+) -> None:
+    context = visit.page.context
+    for page in [visit.page, *(context.new_page() for _ in range(6))]:
+        page.goto(f"{demo.address}/#/live")
+        expect(page.locator("#pulse")).to_have_class("pulse on")
+        expect(posts(page)).to_have_text(demo.posts)
 
 
 SEEN = """hidden => {

@@ -1,6 +1,8 @@
 // Questions to the server, and its problems as one sentence.
 
 const AGAIN = 5000; // milliseconds before a stream that was refused is asked for again
+const EVERY = 2000; // milliseconds between two looks at the latest posts, without a stream
+const STREAMS = ["stream 1", "stream 2"]; // a browser has six connections to one server, for all its windows
 
 export class Problem extends Error {
   constructor(status, detail, retryAfter = 0) {
@@ -46,8 +48,36 @@ async function problem(response) {
   return new Problem(response.status, detail, Number(response.headers.get("Retry-After")) || 0);
 }
 
-/** Hears the posts of a stream, whatever breaks it meanwhile; gives what ends it. */
-export function listen(path, { heard, broken }) {
+/** Hears the latest posts, whatever breaks meanwhile: streamed, or asked for where the browser's streams are taken. Gives what ends it. */
+export function listen(query, { heard, broken }) {
+  const ending = new AbortController();
+  const { signal } = ending;
+  (async () => {
+    while (!signal.aborted) {
+      if (await spared(() => streamed(`v1/live/stream?${query}`, { heard, broken, signal }))) continue;
+      try {
+        const { posts } = await ask(`v1/live/posts?${query}`, { signal });
+        if (!signal.aborted) heard(posts);
+      } catch (error) {
+        if (error.name !== "AbortError") broken();
+      }
+      await waited(EVERY, signal);
+    }
+  })();
+  return () => ending.abort();
+}
+
+/** Does the work while this page holds one of the streams that all pages of the browser share; says whether one was free. */
+async function spared(work) {
+  for (const name of STREAMS) {
+    if (await navigator.locks?.request(name, { ifAvailable: true }, (lock) => lock && work().then(() => true))) return true;
+  }
+  return false;
+}
+
+/** Hears a stream until the signal. */
+const streamed = (path, { heard, broken, signal }) => new Promise((resolve) => {
+  if (signal.aborted) return resolve();
   let source, timer;
   const open = () => {
     source = new EventSource(path);
@@ -59,8 +89,9 @@ export function listen(path, { heard, broken }) {
     };
   };
   open();
-  return () => {
+  signal.addEventListener("abort", () => {
     clearTimeout(timer);
     source.close();
-  };
-}
+    resolve();
+  }, { once: true });
+});

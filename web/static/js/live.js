@@ -110,7 +110,7 @@ function stream() {
   const alive = (yes) => $("pulse").classList.toggle("on", yes);
   alive(false);
   if (paused || document.hidden) return;
-  streaming = listen(`v1/live/stream?${new URLSearchParams(filters)}`, {
+  streaming = listen(new URLSearchParams(filters), {
     heard: (found) => {
       alive(true);
       posts($("posts"), found, { empty: "no post fits" });
