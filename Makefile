@@ -20,7 +20,7 @@ $(VENV)/.done: pyproject.toml constraints.txt stack/jars/*/*.toml
 	@echo "installing into $(VENV): 2 to 5 minutes; 6 GB with the torch of PyPI, see TORCH_INDEX in the README for less"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) $$(grep '^torch==' constraints.txt))
-	@$(PY) -m pip install --quiet -c constraints.txt -e '.[ingest,classifier,indexer,web,stack,dev]'
+	@$(PY) -m pip install --quiet -c constraints.txt -e '.[ingest,classifier,indexer,web,stack,fast,dev]'
 	@$(PY) -m stack install
 	@touch $@
 
@@ -32,9 +32,11 @@ demo: setup  ## sample posts through Kafka, the classifier and Elasticsearch, th
 		{ $(PY) -m stack status; echo "what a station says of itself: $(PY) -m stack logs classifier"; exit 1; }
 	@echo "Servers and stations keep running, so the queries can be pasted; make down stops them."
 
-up: setup  ## servers and stations in the background, with a looping replay; `make down` stops them
-	@echo "the page: http://127.0.0.1:8000 (in a moment)"
-	$(PY) -m stack up --procfile Procfile
+up: address setup  ## servers and stations in the background, with a looping replay; `make down` stops them
+	@$(PY) -m stack up --procfile Procfile
+
+address:
+	@echo "the page: http://127.0.0.1:8000 (when everything is up)"
 
 train: setup  ## from public data to a measured model in runs/made (hours; goes on where it stopped)
 	@$(PY) -m pip install --quiet -c constraints.txt -e '.[teacher,lab]'
@@ -71,4 +73,4 @@ format: setup  ## write: format and mend what can be mended
 	$(PY) -m ruff format .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up train down test compose lint audit doctor format
+.PHONY: help setup demo up address train down test compose lint audit doctor format

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from classifier import heads
 from classifier.artifact import Artifact
+from classifier.families.base import side_by_side
 from classifier.heads import HEADS
 from classifier.predictor import CHUNK, Predictor
 from classifier.readers import Labelled
@@ -52,14 +53,14 @@ def of_every_split(loaded: Artifact, data: Path) -> dict[tuple[str, str], Answer
 
 def of_split(loaded: Artifact, predictor: Predictor, name: str, split: Labelled) -> Answers:
     """What one head says of some texts."""
-    network = loaded.network().only([name])
     parts, lengths = [], []
+    model = loaded.answering()
+    where = {name: side_by_side(model.heads)[name]}
     for start in range(0, len(split), CHUNK):
-        bags = loaded.vocabulary.bags(tokenise(split.texts[start : start + CHUNK]))
-        offsets = torch.from_numpy(bags.offsets)
-        logits = network.logits(torch.from_numpy(bags.ids).long(), offsets)
-        parts.append(loaded.calibration.probabilities(logits, network.columns)[name])
-        lengths.append(offsets.diff())
+        some = split.texts[start : start + CHUNK]
+        bags = loaded.vocabulary.bags(tokenise(some))
+        parts.append(loaded.calibration.probabilities(model.logits(some), where)[name])
+        lengths.append(torch.from_numpy(bags.offsets).diff())
     probabilities, known = torch.cat(parts), torch.cat(lengths) > 0
     head = loaded.calibration.heads[name]
     served, abstained = None, Counter[str]()

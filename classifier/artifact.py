@@ -3,19 +3,22 @@
 config.json        name, shape, and how it was made
 labels.json        head to labels, in the order of the outputs
 vocabulary.txt     one word or phrase a line; the line number is the id
-model.safetensors  the tensors of `classifier.network`
+model.safetensors  the tensors of `classifier.network`, or of the family that config.json names
 calibration.json   temperature, biases, thresholds
 metrics.json       what `evaluate` measured
 MODEL_CARD.md      the same for people
 plots/             and drawn
 manifest.json      size and SHA-256 of each of the others
+
+A model of another family (`classifier.families`) may have files of its own, which config.json
+lists, and members, each an artifact in a folder of its own.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 from safetensors.torch import load as load_tensors
@@ -29,7 +32,13 @@ from classifier.network import Network, shapes, unpack_tensors
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
 
+if TYPE_CHECKING:
+    from classifier.families.base import Model
+
 FORMAT = 2
+CBOW = "cbow"
+"""The family of an artifact that names none."""
+
 SHIPPED = Path(__file__).parent / "artifacts" / "emotion-cbow-3"
 MEND = (
     "restore the folder (git checkout classifier/artifacts, or python -m classifier promote RUN),"
@@ -53,7 +62,7 @@ class Layout:
 
     WEIGHTY = ("config.json", "labels.json", "vocabulary.txt", "model.safetensors",
                "calibration.json")  # fmt: skip
-    REPORTS = ("metrics.json", "robustness.json", "MODEL_CARD.md")
+    REPORTS = ("metrics.json", "robustness.json", "profile.json", "MODEL_CARD.md")
 
     def __getitem__(self, name: str) -> Path:
         return self.folder / name
@@ -74,6 +83,7 @@ class Artifact:
     tensors: dict[str, Tensor]
     calibration: Calibration
     fingerprint: str = ""
+    other: "Model | None" = None  # of another family than the bag of embeddings
 
     @property
     def model(self) -> str:
@@ -84,18 +94,36 @@ class Artifact:
         """The network its tensors make, with every head."""
         return unpack_tensors(self.tensors)
 
+    def heads(self) -> tuple[str, ...]:
+        """What it can be asked, in declared order."""
+        there = self.calibration.heads
+        return tuple(name for name in HEADS if name in there)
+
+    def answering(self) -> "Model":
+        """What gives logits of all its heads, whatever its family."""
+        if self.other is not None:
+            return self.other
+        from classifier.families.cbow import CbowModel
+
+        return CbowModel.of(self, self.heads())
+
 
 def save(folder: Path, artifact: Artifact) -> Artifact:
     """Writes the files that decide, then the manifest; gives the artifact with its fingerprint."""
     folder.mkdir(parents=True, exist_ok=True)
     layout = Layout(folder)
-    _write_json(layout["config.json"], {"format": FORMAT, "name": artifact.name, **artifact.config})
+    config = {"format": FORMAT, "name": artifact.name, **artifact.config}
+    if artifact.other is not None:
+        config |= {"heads": list(artifact.other.heads), **artifact.other.save(folder)}
+    _write_json(layout["config.json"], config)
     _write_json(layout["labels.json"], {name: list(h.labels) for name, h in HEADS.items()})
     artifact.vocabulary.save(layout["vocabulary.txt"])
-    tensors = {name: tensor.contiguous() for name, tensor in artifact.tensors.items()}
-    layout["model.safetensors"].write_bytes(save_tensors(tensors))
+    if artifact.other is None:
+        tensors = {name: tensor.contiguous() for name, tensor in artifact.tensors.items()}
+        layout["model.safetensors"].write_bytes(save_tensors(tensors))
     _write_json(layout["calibration.json"], artifact.calibration.to_json())
-    return replace(artifact, fingerprint=_fingerprint(write_manifest(folder)))
+    files = write_manifest(folder)
+    return replace(artifact, config=config, fingerprint=_fingerprint(files, config))
 
 
 def write_manifest(folder: Path) -> dict[str, Any]:
@@ -103,7 +131,8 @@ def write_manifest(folder: Path) -> dict[str, Any]:
     layout = Layout(folder)
     files = {}
     plots = sorted(f"plots/{path.name}" for path in folder.glob("plots/*.png"))
-    for name in (*Layout.WEIGHTY, *Layout.REPORTS, *plots):
+    own = _own_files(_read_json(layout["config.json"]))
+    for name in (*Layout.WEIGHTY, *own, *Layout.REPORTS, *plots):
         if layout[name].exists():
             content = layout[name].read_bytes()
             files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -111,8 +140,12 @@ def write_manifest(folder: Path) -> dict[str, Any]:
     return files
 
 
-def load(folder: Path) -> Artifact:
+def load(folder: Path, *, serving: bool = True) -> Artifact:
     """Reads an artifact and checks that its files are whole and agree.
+
+    Args:
+        folder: of the artifact.
+        serving: whether it must have the heads that a station answers with.
 
     Raises:
         ArtifactError: a file is missing, damaged, or does not fit the others.
@@ -128,12 +161,19 @@ def load(folder: Path) -> Artifact:
             _difference(labels, declared),
         )
     config = _read_json(layout["config.json"])
+    calibration = _calibration(layout["calibration.json"], REQUIRED if serving else ())
+    if config.get("family", CBOW) != CBOW:
+        from classifier.families.stored import read
+
+        vocabulary = _vocabulary(layout["vocabulary.txt"], None)
+        named, model = read(layout, config, calibration, vocabulary)
+        fingerprint = _fingerprint(files, config)
+        return Artifact(named, config, vocabulary, {}, calibration, fingerprint, model)
     shape = _model_config(layout["config.json"], config)
-    vocabulary = _vocabulary(layout["vocabulary.txt"], shape)
+    vocabulary = _vocabulary(layout["vocabulary.txt"], shape.vocabulary)
     tensors = _tensors(layout["model.safetensors"], shape)
-    calibration = _calibration(layout["calibration.json"])
     name = str(config["name"])
-    return Artifact(name, config, vocabulary, tensors, calibration, _fingerprint(files))
+    return Artifact(name, config, vocabulary, tensors, calibration, _fingerprint(files, config))
 
 
 def _checked_files(layout: Layout) -> dict[str, Any]:
@@ -142,7 +182,7 @@ def _checked_files(layout: Layout) -> dict[str, Any]:
     files = _read_json(layout.manifest).get("files")
     if not isinstance(files, dict):
         raise ArtifactError(layout.manifest, "a list of files", "none")
-    for name in Layout.WEIGHTY:
+    for name in (*Layout.WEIGHTY, *_own_files(_read_json(layout["config.json"]))):
         if name not in files:
             raise ArtifactError(layout.manifest, f"an entry for {name}", "none")
     for name, promised in files.items():
@@ -173,13 +213,21 @@ def _model_config(path: Path, config: dict[str, Any]) -> ModelConfig:
     return ModelConfig(config["vocabulary"], config["dim"], config["hidden"], labels)
 
 
-def _vocabulary(path: Path, shape: ModelConfig) -> Vocabulary:
+def _own_files(config: dict[str, Any]) -> tuple[str, ...]:
+    """The files beside the usual ones that config.json lists, without folders."""
+    names = config.get("files", ())
+    if not isinstance(names, list | tuple):
+        return ()
+    return tuple(Path(name).name for name in names if isinstance(name, str))
+
+
+def _vocabulary(path: Path, length: int | None) -> Vocabulary:
     try:
         vocabulary = Vocabulary.load(path)
     except ValueError as error:
         raise ArtifactError(path, "a vocabulary", str(error)) from None
-    if len(vocabulary) != shape.vocabulary:
-        raise ArtifactError(path, f"{shape.vocabulary} entries (config.json)", f"{len(vocabulary)}")
+    if length is not None and len(vocabulary) != length:
+        raise ArtifactError(path, f"{length} entries (config.json)", f"{len(vocabulary)}")
     return vocabulary
 
 
@@ -200,12 +248,12 @@ def _tensors(path: Path, shape: ModelConfig) -> dict[str, Tensor]:
     return dict(tensors)
 
 
-def _calibration(path: Path) -> Calibration:
+def _calibration(path: Path, required: tuple[str, ...] = REQUIRED) -> Calibration:
     try:
         calibration = Calibration.from_json(_read_json(path))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ArtifactError(path, "a scale and thresholds of each head", str(error)) from None
-    for name in REQUIRED:
+    for name in required:
         if name not in calibration.heads:
             raise ArtifactError(path, f"a scale and thresholds of {name}", "none")
     return calibration
@@ -223,9 +271,10 @@ def _difference(found: dict[str, Any], declared: dict[str, list[str]]) -> str:
     return "more labels"
 
 
-def _fingerprint(files: dict[str, Any]) -> str:
+def _fingerprint(files: dict[str, Any], config: dict[str, Any]) -> str:
     """Eight hex digits that change when any file that decides an answer changes."""
-    joined = "".join(files[name]["sha256"] for name in Layout.WEIGHTY)
+    names = (*Layout.WEIGHTY, *_own_files(config))
+    joined = "".join(files[name]["sha256"] for name in names)
     return hashlib.sha256(joined.encode()).hexdigest()[:8]
 
 

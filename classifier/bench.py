@@ -23,10 +23,11 @@ import torch
 from classifier import checkpoint
 from classifier.explanation import Hidden
 from classifier.predictor import CHUNK, Predictor
-from classifier.service import classification
+from classifier.records import classifications, classified_post
 from classifier.text import tokenise
 from stream.codec import encode
-from stream.posts import ClassifiedPost, Origin, Post
+from stream.errors import UserError
+from stream.posts import Origin, Post
 
 WARM_UP = 20
 """Single texts before the first that counts."""
@@ -45,6 +46,11 @@ print(time.process_time() - start)
 def bench(folder: Path, texts: Sequence[str], repeat: int, command: str) -> dict[str, Any]:
     """Measures the artifact in a folder on the texts, and says where and how."""
     predictor = Predictor.load(folder)
+    if predictor.other is not None:
+        raise UserError(
+            f"{folder} is no bag of embeddings, and the stages are of one; texts a second of any"
+            " family: python -m classifier compare"
+        )
     gc.collect()
     gc.freeze()  # as the station does: the model need not be looked at again
     total = _totals(predictor, texts, repeat)
@@ -141,8 +147,8 @@ def _stages(predictor: Predictor, texts: Sequence[str], repeat: int) -> dict[str
     now = datetime.now(UTC)
     origin = Origin(crawl="bench")
     post = {"platform": "text", "native_id": "1", "created_at": now, "observed_at": now}
-    posts = [Post(**post, text=each, origin=origin) for each in texts[:CHUNK]]
-    predictions = predictor.predict(texts[:CHUNK])
+    posts = [encode(Post(**post, text=each, origin=origin)) for each in texts[:CHUNK]]
+    labels = predictor.label(texts[:CHUNK], words=True)
     for _ in range(repeat):
         for part in parts:
             tokens = timed("tokens", tokenise, part)
@@ -156,10 +162,8 @@ def _stages(predictor: Predictor, texts: Sequence[str], repeat: int) -> dict[str
     micro = {name: statistics.median(v[:-1]) / len(texts) * 1e6 for name, v in spent.items()}
 
     def records() -> list[bytes]:
-        return [
-            encode(ClassifiedPost(post=one, classification=classification(said, now)))
-            for one, said in zip(posts, predictions, strict=True)
-        ]
+        said = classifications(labels, predictor.model, now)
+        return [classified_post(*both, None, None) for both in zip(posts, said, strict=True)]
 
     return {**micro, "record for Kafka": _micro(records, len(posts), repeat)}
 

@@ -61,7 +61,7 @@ def write(metrics: Mapping[str, Any], plots: Mapping[str, str], robustness: str 
         f"## On texts that are not clean\n\n{robustness}".strip() if robustness else "",
         _plots(plots),
         _data(metrics),
-        LIMITS,
+        _limits(metrics),
         _made(metrics),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -69,12 +69,17 @@ def write(metrics: Mapping[str, Any], plots: Mapping[str, str], robustness: str 
 
 def _head(metrics: Mapping[str, Any]) -> str:
     shape = metrics["shape"]
+    if "family" not in shape:
+        layers = f"""with a bag of embeddings. `{metrics["model"]}`: {shape["words"]:,} words and
+{shape["phrases"]:,} phrases of two or three words, {shape["dim"]} dimensions in eight bits, one
+hidden layer of {shape["hidden"]}."""
+    else:
+        layers = f"""with a model of the family {shape["family"]}. `{metrics["model"]}`:
+{shape["parameters"]:,} parameters; it abstains where none of {shape["words"]:,} words is known."""
     return f"""# {metrics["model"].partition("@")[0]}
 
 Short English texts to 28 emotions (several at once), a polarity, topics and whether they suggest
-something, with a bag of embeddings. `{metrics["model"]}`: {shape["words"]:,} words and
-{shape["phrases"]:,} phrases of two or three words, {shape["dim"]} dimensions in eight bits, one
-hidden layer of {shape["hidden"]}. The numbers below are those of `metrics.json`; both are written
+something, {layers} The numbers below are those of `metrics.json`; both are written
 by `python -m classifier evaluate`.
 
 {MEANT_FOR}"""
@@ -271,9 +276,11 @@ def _restricted(used: Iterable[DataSet]) -> str:
     )
 
 
-LIMITS = """## What to know before use
-
-- A bag of words does not follow sentences: irony, and negation beyond a few words, are mostly lost.
+OF_BAGS = (
+    "- A bag of words does not follow sentences: irony, and negation beyond a few words, are mostly"
+    " lost."
+)
+LIMITS = """\
 - GoEmotions is Reddit in English, labelled by a few raters who often disagree; grief, pride, relief
   and nervousness have few examples, and their scores are uncertain.
 - TweetEval sentiment's test tweets are from other years and topics than its training tweets; a
@@ -285,6 +292,11 @@ LIMITS = """## What to know before use
 - The texts hold insults, slurs and the prejudices of their writers; words that name groups of
   people can carry a label that the text does not deserve (see above).
 - A text without a known word, or in another language, gets no label and says so (`abstained`)."""
+
+
+def _limits(metrics: Mapping[str, Any]) -> str:
+    first = [] if "family" in metrics["shape"] else [OF_BAGS]
+    return "\n".join(["## What to know before use", "", *first, LIMITS])
 
 
 def _made(metrics: Mapping[str, Any]) -> str:

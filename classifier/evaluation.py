@@ -68,8 +68,7 @@ def measure(loaded: Artifact, said: Mapping[tuple[str, str], Answers]) -> dict[s
         "shape": {
             "words": loaded.vocabulary.words - 1,
             "phrases": len(loaded.vocabulary) - loaded.vocabulary.words,
-            "dim": loaded.config["dim"],
-            "hidden": loaded.config["hidden"],
+            **_layers(loaded),
         },
     }
     for (name, split), each in said.items():
@@ -90,6 +89,12 @@ def measure(loaded: Artifact, said: Mapping[tuple[str, str], Answers]) -> dict[s
             "safetensors": version("safetensors"),
         },
     }
+
+
+def _layers(loaded: Artifact) -> dict[str, Any]:
+    if loaded.other is None:
+        return {"dim": loaded.config["dim"], "hidden": loaded.config["hidden"]}
+    return {"family": loaded.config["family"], "parameters": loaded.other.parameters()}
 
 
 def head_scores(name: str, head: HeadCalibration, said: Answers) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from classifier import (
     embedding,
     heads,
     network,
+    own_texts,
     readers,
     refit,
     soft_labels,
@@ -146,11 +147,15 @@ def train(
     soft: Path | None,
     name: str,
     command: str,
+    own: Sequence[Path] = (),
     *,
     resume: bool = False,
     quiet: bool = False,
 ) -> Artifact:
-    """Trains, calibrates what will ship, and writes it to RUN/artifact."""
+    """Trains, calibrates what will ship, and writes it to RUN/artifact.
+
+    `own` names files of labelled texts that join the train splits (`classifier.own_texts`).
+    """
     run.mkdir(parents=True, exist_ok=True)
     vocabulary, words, origin = load_embedding(embedding_run)
     if words.shape[1] != config.dim:
@@ -158,7 +163,7 @@ def train(
             f"{embedding_run} has {words.shape[1]} dimensions, not {config.dim}:"
             f" use --dim {words.shape[1]}, or pretrain with --dim {config.dim}"
         )
-    labelled = heads.training(data)
+    labelled = own_texts.added(heads.training(data), own, heads.held_out_keys(data))
     taught = soft_labels.read(soft) if soft is not None else None
     texts = training.pool(labelled, taught, vocabulary, config)
     dev = {
@@ -174,6 +179,7 @@ def train(
         "teacher": _teacher_record(soft),
         "texts": {head: len(each) for head, each in labelled.items()},
         "soft_labels": len(taught[0]) if taught else 0,
+        "own_texts": {path.name: checksum(path) for path in own},
         "data": {
             path.relative_to(data).as_posix(): checksum(path) for path in datasets.used_files(data)
         },

@@ -89,14 +89,15 @@ def draw(folder: Path, metrics: dict[str, Any], said: Answers) -> dict[str, str]
     drawn = {}
     with mpl.rc_context(STYLE):
         for name, (title, make) in makers.items():
-            _save(make(), folder / name)
+            save(make(), folder / name)
             drawn[name] = title
     for stale in set(folder.glob("*.png")) - {folder / name for name in drawn}:
         stale.unlink()
     return drawn
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as a small PNG, the same to the byte each time."""
     raw = io.BytesIO()
     figure.savefig(raw, format="png", metadata={"Software": None})
     image = Image.open(raw).convert("RGB").quantize(COLOURS)

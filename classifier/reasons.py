@@ -4,13 +4,17 @@ import math
 from collections.abc import Iterator
 
 from classifier.classify import Write, as_line
-from classifier.explanation import Explanation
+from classifier.explanation import ATTENTION, EXACT, LEFT_OUT, Explanation
 from classifier.prediction import Prediction
 from classifier.predictor import Predictor
 
 MOST_SHOWN = 60
 """Tokens that are shown of one text to a person: those that weigh most."""
 
+_METHODS = {
+    ATTENTION: "how much the model looked at each word (attention), whatever the label",
+    LEFT_OUT: "what the label's logit loses without each word",
+}
 _WIDTH = 20  # of the longest bar
 _TEXT = 160  # characters that are shown of a text
 
@@ -24,6 +28,7 @@ def as_json(predictor: Predictor) -> Write:
                 "tokens": one.tokens,
                 "contributions": {label: _short(row) for label, row in one.contributions.items()},
                 "empty": {label: round(logit, 4) for label, logit in one.empty.items()},
+                "method": one.method,
             }
             for one in _explanations(predictor, text, prediction)
         }
@@ -65,6 +70,8 @@ def _paragraph(one: Explanation, label: str) -> list[str]:
     row = one.contributions[label]
     empty, added = one.empty[label], math.fsum(row)
     lines = [f"  {one.head} {label}: {empty:+.2f} empty {added:+.2f} words = {empty + added:+.2f}"]
+    if one.method != EXACT:
+        lines = [f"  {one.head} {label}: {_METHODS[one.method]}"]
     ranked = sorted(range(len(row)), key=lambda place: -abs(row[place]))[:MOST_SHOWN]
     most = max((abs(row[place]) for place in ranked), default=0.0) or 1.0
     for place in sorted(ranked):

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import artifact, checkpoint, readers
-from classifier.predictor import Labels, Predictor
+from classifier.labelled import Labels
+from classifier.predictor import Predictor
 from classifier.readers import Labelled
 
 Change = Callable[[str, random.Random], str]

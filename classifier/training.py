@@ -25,6 +25,7 @@ from classifier import checkpoint
 from classifier.heads import HEADS, columns
 from classifier.model import CbowClassifier, ModelConfig, initial_embedding, initial_weights
 from classifier.readers import Labelled
+from classifier.scores import counted, macro_f1
 from classifier.subwords import Parts
 from classifier.text import tokenise
 from classifier.thresholds import crossed_macro_f1
@@ -171,6 +172,7 @@ def train(
     config: TrainConfig,
     run: Path,
     *,
+    head: str = "emotion",
     resume: bool = False,
     quiet: bool = False,
 ) -> tuple[CbowClassifier, list[dict[str, float]]]:
@@ -178,11 +180,12 @@ def train(
 
     Args:
         texts: the pool.
-        dev: ids, offsets and targets of the emotions' development texts.
+        dev: ids, offsets and targets of the development texts of `head`.
         vocabulary: the words and phrases.
         words: a pre-trained embedding of the vocabulary's words, (words, dim), or none.
         config: the settings of the run.
         run: the folder of the run; a checkpoint is written there after each epoch.
+        head: the one whose macro-F1 is measured after each epoch.
         resume: continue after the last epoch that the checkpoint has.
         quiet: no progress bar.
     """
@@ -206,7 +209,11 @@ def train(
         for epoch in range(first, config.epochs):
             bar.set_description(f"train {epoch + 1}/{config.epochs}")
             loss = _epoch(model, optimisers, texts, config, epoch, steps, bar)
-            measured = {"epoch": epoch + 1, "loss": loss, "dev_macro_f1": _dev_score(model, dev)}
+            measured = {
+                "epoch": epoch + 1,
+                "loss": loss,
+                "dev_macro_f1": _dev_score(model, dev, head),
+            }
             history.append(measured)
             bar.set_postfix(loss=f"{loss:.3f}", dev=f"{measured['dev_macro_f1']:.4f}")
             state = {
@@ -312,7 +319,10 @@ def _loss(
 
 
 @torch.no_grad()
-def _dev_score(model: CbowClassifier, dev: tuple[Tensor, Tensor, Tensor]) -> float:
+def _dev_score(model: CbowClassifier, dev: tuple[Tensor, Tensor, Tensor], head: str) -> float:
     model.eval()
-    logits = model(dev[0].long(), dev[1])[:, columns()["emotion"]]
-    return crossed_macro_f1(torch.sigmoid(logits).double(), dev[2].double())
+    logits, right = model(dev[0].long(), dev[1])[:, columns()[head]], dev[2].double()
+    if HEADS[head].several:
+        return crossed_macro_f1(torch.sigmoid(logits).double(), right)
+    chosen = functional.one_hot(logits.argmax(1), logits.shape[1]).double()
+    return float(macro_f1(counted(chosen, right)))

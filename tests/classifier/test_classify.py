@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,16 +13,14 @@ import pytest
 from classifier.classify import classify
 from classifier.labels import EMOTIONS, POLARITIES
 from classifier.predictor import Predictor
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "classifier", "classify"]
 
 
-def run(given: bytes, *options: str, **settings: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*COMMAND, *options], input=given, capture_output=True, cwd=ROOT, timeout=60,
-        env=os.environ | settings, check=False,
-    )  # fmt: skip
+def run(given: bytes, *options: str, **settings: str) -> "subprocess.CompletedProcess[bytes]":
+    return forks.run("classifier", "classify", *options, given=given, **settings)
 
 
 def results(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:

@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 
 from classifier import artifact
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--dim", "8", "--epochs", "2"]
 
 
-def run(data: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "classifier", *options], capture_output=True, text=True, cwd=ROOT,
-        env=os.environ | {"EMOSTREAM_DATA_DIR": str(data)}, timeout=120, check=False,
-    )  # fmt: skip
+def run(data: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    return forks.told("classifier", *options, EMOSTREAM_DATA_DIR=str(data))
 
 
 def test_one_command_leads_from_data_to_an_artifact_and_one_more_measures_it(

@@ -61,7 +61,8 @@ def sound(prediction: Prediction, predictor: Predictor) -> None:
 HOSTILE = [
     "", " ", "\n\t", "\x00", "\ud83d", "\udc00\ud800", "\ufeff", "\u200b\u200d", "a\u0301" * 50,
     "\u202e" + "evil", "שלום עולם", "مرحبا", "你好", "😂" * 500, "\U0010ffff", "<unknown>",
-    "<caps>", "happy " * 17_000, "x" * 1_000_000, "&" * 100_000, "@" * 100_000, "\u0301" * 100_000,
+    "<caps>", "happy " * 17_000, "happy " * 200_000, "x" * 1_000_000, "&" * 100_000, "@" * 100_000,
+    "\u0301" * 100_000,
 ]  # fmt: skip
 
 

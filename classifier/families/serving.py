@@ -1,0 +1,110 @@
+"""A model of any family as the predictor asks it: logits, the words behind a label, explanations.
+
+The bag of embeddings says exactly what each word adds to a label. Others do not: a model with
+attention says how much it looked at each word, whatever the label; of the rest each word is left
+out in turn. Both are named as what they are (`Explanation.method`), and a post carries words only
+where they cost nothing more than the answer.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from classifier.artifact import Artifact
+from classifier.explanation import ATTENTION, LEFT_OUT, LONGEST, MOST_WORDS, Explanation
+from classifier.families.base import side_by_side
+from classifier.heads import HEADS
+from classifier.text import tokenise
+from stream.errors import UserError
+
+MOST_LEFT_OUT = 200
+"""Words of a text that are left out in turn; those after them are not looked at."""
+
+
+class Other:
+    """A model that is no bag of embeddings, with some of its heads."""
+
+    def __init__(self, source: Artifact, heads: Sequence[str]) -> None:
+        """Takes an artifact that has these heads."""
+        model = source.answering()
+        every = side_by_side(model.heads)
+        self.model, self.calibration, self.vocabulary = model, source.calibration, source.vocabulary
+        self.columns = side_by_side(heads)
+        places = [torch.arange(every[name].start, every[name].stop) for name in heads]
+        self._rows = torch.cat(places)
+        self._attention = getattr(model, "attention", None)
+
+    def logits(self, texts: Sequence[str], known: NDArray[np.bool_]) -> Tensor:
+        """The logits of its heads side by side, (texts, labels), float64.
+
+        Args:
+            texts: as written.
+            known: which of them are read; the others count as empty, (texts,).
+        """
+        read = [text if there else "" for text, there in zip(texts, known.tolist(), strict=True)]
+        return self.model.logits(read)[:, self._rows]
+
+    def words(self, texts: Sequence[str], asked: NDArray[np.bool_]) -> list[tuple[str, ...]]:
+        """The words that each text asked for is read by most; none of a model without attention."""
+        found: list[tuple[str, ...]] = [()] * len(texts)
+        if self._attention is None:
+            return found
+        for place in asked.nonzero()[0].tolist():
+            tokens, shares = self._attention(texts[place])
+            ranked = sorted(zip(shares, tokens, strict=True), key=lambda pair: -pair[0])
+            words = [
+                token[:LONGEST]
+                for share, token in ranked
+                if share * len(tokens) > 1 and any(map(str.isalnum, token)) and token[0] != "<"
+            ]
+            found[place] = tuple(dict.fromkeys(words))[:MOST_WORDS]
+        return found
+
+    def explain(self, text: str, head: str, labels: Sequence[str] | None) -> Explanation:
+        """What is known of each word's part in the labels of one head.
+
+        Raises:
+            UserError: the model has no such head, or the head no such label.
+        """
+        if head not in self.columns:
+            raise UserError(f"no head {head!r}: there are {', '.join(self.columns)}")
+        declared = HEADS[head].labels
+        wanted = declared if labels is None else tuple(labels)
+        for label in wanted:
+            if label not in declared:
+                raise UserError(f"no label {label!r} in {head}: there are {', '.join(declared)}")
+        tokens = tuple(tokenise([text]).strings()[0])
+        if self._attention is not None:
+            _, shares = self._attention(text)
+            row = tuple(shares) + (0.0,) * (len(tokens) - len(shares))
+            (empty,) = self._corrected([""], head).tolist()
+            rows, method = dict.fromkeys(wanted, row), ATTENTION
+        else:
+            empty, gained = self._left_out(text, head)
+            found = {label: tuple(gained[:, declared.index(label)].tolist()) for label in wanted}
+            rows, method = found, LEFT_OUT
+        start = {label: empty[declared.index(label)] for label in wanted}
+        return Explanation(head, tokens, rows, start, method)
+
+    def _left_out(self, text: str, head: str) -> tuple[list[float], Tensor]:
+        """The logits of an empty text, and what each token's word is worth, (tokens, labels).
+
+        Words are parted by blanks; the tokens of one share equally what the text loses without it.
+        """
+        words = text.split()
+        parts = tokenise(words).offsets if words else np.zeros(1, dtype=np.int64)
+        tried = range(min(len(words), MOST_LEFT_OUT))
+        less = [" ".join(words[:n] + words[n + 1 :]) for n in tried]
+        logits = self._corrected(["", " ".join(words), *less], head)
+        worth = torch.zeros(int(parts[-1]), logits.shape[1], dtype=logits.dtype)
+        for n in tried:
+            own = slice(int(parts[n]), int(parts[n + 1]))
+            worth[own] = (logits[1] - logits[2 + n]) / max(own.stop - own.start, 1)
+        return logits[0].tolist(), worth
+
+    def _corrected(self, texts: Sequence[str], head: str) -> Tensor:
+        found = self.logits(texts, np.ones(len(texts), dtype=bool))[:, self.columns[head]]
+        return self.calibration.heads[head].scale.apply(found)

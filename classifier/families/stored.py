@@ -1,0 +1,38 @@
+"""Reads the model of an artifact of another family: its own module reads what it wrote."""
+
+from typing import Any
+
+import safetensors
+
+from classifier import families
+from classifier.artifact import FORMAT, ArtifactError, Layout
+from classifier.calibration import Calibration
+from classifier.families.base import Model
+from classifier.heads import HEADS
+from classifier.vocabulary import Vocabulary
+
+
+def read(
+    layout: Layout, config: dict[str, Any], calibration: Calibration, vocabulary: Vocabulary
+) -> tuple[str, Model]:
+    """The artifact's name and its model.
+
+    Raises:
+        ArtifactError: config.json names no family or other heads, or the files are not as it says.
+        UserError: a package that the family needs is not installed.
+    """
+    path = layout["config.json"]
+    name, kind, heads = (config.get(key) for key in ("name", "family", "heads"))
+    if config.get("format") != FORMAT or not isinstance(name, str):
+        raise ArtifactError(path, f"format {FORMAT} and a name", "other content")
+    if kind not in families.FAMILIES:
+        raise ArtifactError(path, f"a family ({', '.join(families.FAMILIES)})", f"{kind}")
+    if not isinstance(heads, list) or not set(calibration.heads) <= set(heads) <= set(HEADS):
+        raise ArtifactError(path, "the heads of calibration.json", f"{heads}")
+    faults = (
+        safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError
+    )  # fmt: skip
+    try:
+        return name, families.family(str(kind)).load(layout.folder, config, vocabulary)
+    except faults as error:  # a UserError of a member passes: it names its own file
+        raise ArtifactError(layout.folder, f"a model of the family {kind}", str(error)) from None

@@ -1,0 +1,249 @@
+"""One cell of a comparison: a model and a seed, from training to its measured artifact.
+
+RUN/MODEL/SEED/cell.json     what it is made of; another cell may not take its place
+              /checkpoint.pt where training stopped, while it is not done
+              /history.json  what was measured after each epoch
+              /artifact/     as a station takes it
+              /result.json   the scores; once it is there the cell is done
+"""
+
+import json
+import logging
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from classifier import (
+    artifact,
+    calibration,
+    checkpoint,
+    datasets,
+    families,
+    heads,
+    making,
+    readers,
+    soft_labels,
+    training,
+)
+from classifier.artifact import Artifact
+from classifier.calibration import Calibration
+from classifier.families.base import Budget, Model, Task, made, side_by_side
+from classifier.families.pool import one_hot
+from classifier.heads import HEADS
+from classifier.lab import measures
+from classifier.lab.plan import OF_OTHERS, Wanted
+from classifier.readers import Labelled
+from classifier.text import tokenise
+from classifier.vocabulary import Vocabulary
+from stream.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Everything that cells learn from and are measured on."""
+
+    task: Task
+    to_calibrate: dict[str, Labelled]
+    test: dict[str, Labelled]
+    shares: dict[str, list[float]]  # of labels, where dev was drawn otherwise
+    origin: dict[str, Any]  # where all of it comes from
+    files: Mapping[str, str] = field(default_factory=dict)  # of the data folder, with their SHA-256
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model, a seed and their folder."""
+
+    model: Wanted
+    seed: int
+    run: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of it is."""
+        return self.run / self.model.name / str(self.seed)
+
+    @property
+    def artifact(self) -> Path:
+        """The folder that a station takes."""
+        return self.folder / "artifact"
+
+    def result(self) -> dict[str, Any] | None:
+        """Its scores, if it is done."""
+        path = self.folder / "result.json"
+        if not path.exists():
+            return None
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def history(self) -> list[dict[str, float]]:
+        """What was measured after each epoch."""
+        path = self.folder / "history.json"
+        if not path.exists():
+            return []
+        found: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+
+def run(cell: Cell, texts: Texts, budget: Budget, command: str, *, quiet: bool) -> dict[str, Any]:
+    """Trains, calibrates on dev, measures dev and test, once; gives the result.
+
+    Raises:
+        OutOfTime: the budget did not do; call again to go on.
+        UserError: the folder has a cell of other settings.
+    """
+    about = {
+        "model": cell.model.name, "family": cell.model.family, "seed": cell.seed,
+        "options": dict(cell.model.options), "heads": list(texts.task.heads), **texts.origin,
+    }  # fmt: skip
+    _claim(cell, about)
+    if (done := cell.result()) is not None:
+        return done
+    family = families.family(cell.model.family)
+    options = made(family.Options, _of_others(cell), cell.model.name)
+    model, record = family.fit(texts.task, options, cell.seed, cell.folder, budget, quiet=quiet)
+    fitted = calibrated(model, texts)
+    learnt = {name: len(part) for name, part in texts.task.train.items()}
+    kept = {**about, "command": command, "texts": learnt, "data": dict(texts.files)}
+    _save(cell, model, fitted, texts, kept)
+    checkpoint.write_text(cell.folder / "history.json", json.dumps(record.history, indent=2) + "\n")
+    found: dict[str, Any] = {
+        **about,
+        "seconds": round(record.seconds, 1),
+        "epochs": len(record.history),
+        "parameters": model.parameters(),
+        "bytes": size(cell.artifact),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "threads": torch.get_num_threads(),
+        "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "scores": {
+            name: {
+                split: measures.measure(model, fitted, name, part)
+                for split, part in (("dev", texts.task.dev[name]), ("test", texts.test[name]))
+                if len(part)
+            }
+            for name in texts.task.heads
+        },
+    }
+    checkpoint.write_text(cell.folder / "result.json", json.dumps(found, indent=2) + "\n")
+    checkpoint.remove(cell.folder)
+    return found
+
+
+def calibrated(model: Model, texts: Texts) -> Calibration:
+    """Scales and thresholds of a model, fitted on the development texts."""
+    where = side_by_side(model.heads)
+    logits, targets = {}, {}
+    for name, part in texts.to_calibrate.items():
+        logits[name] = model.logits(part.texts)[:, where[name]]
+        targets[name] = one_hot(part, len(HEADS[name].labels))
+    return calibration.fit(logits, targets, texts.shares)
+
+
+def read(data: Path, names: Sequence[str], vocabulary: str, soft: Path | None) -> Texts:
+    """The texts of some heads, alike for all cells; what is held out of any head is not learnt.
+
+    Raises:
+        UserError: a file of these heads is missing or not as declared.
+    """
+    keys = heads.held_out_keys(data)
+    train = {name: readers.without(HEADS[name].read(data, "train"), keys) for name in names}
+    dev = {name: HEADS[name].read(data, "dev") for name in names}
+    test = {name: HEADS[name].read(data, "test") for name in names}
+    known = _vocabulary(vocabulary, train)
+    taught = soft_labels.read(soft) if soft else None
+    shares = {
+        name: one_hot(train[name], len(HEADS[name].labels)).mean(0).tolist()
+        for name in making.BALANCED_DEV
+        if name in train
+    }
+    origin = {
+        "vocabulary": vocabulary,
+        "words": known.words,
+        "texts": {name: [len(train[name]), len(dev[name]), len(test[name])] for name in names},
+        "soft_labels": len(taught[0]) if taught else 0,
+    }
+    task = Task(tuple(names), train, dev, known, taught)
+    used = [one for each in datasets.DATA_SETS if each.head in names for one in each.files]
+    files = {
+        one.path: making.checksum(data / one.path) for one in used if (data / one.path).exists()
+    }
+    to_calibrate = {name: heads.to_calibrate(data, name) for name in names}
+    return Texts(task, to_calibrate, test, shares, origin, files)
+
+
+def size(folder: Path) -> int:
+    """The bytes of an artifact's files, those of its members too."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _vocabulary(source: str, train: dict[str, Labelled]) -> Vocabulary:
+    if source == "shipped":
+        return artifact.load(artifact.SHIPPED).vocabulary
+    if source != "train":
+        return making.load_embedding(Path(source))[0]
+    every = list(dict.fromkeys(text for part in train.values() for text in part.texts))
+    starts = range(0, len(every), training.CHUNK)
+    return Vocabulary.build(
+        [tokenise(every[start : start + training.CHUNK]) for start in starts],
+        max_words=making.MAX_WORDS,
+        max_phrases=making.MAX_PHRASES,
+        min_count=2,
+    )
+
+
+def _of_others(cell: Cell) -> dict[str, Any]:
+    """The options, with the artifacts of this seed in place of the names of other models."""
+    options = dict(cell.model.options)
+    if cell.model.family not in OF_OTHERS:
+        return options
+
+    def place(name: str) -> str:
+        return str(cell.run / name / str(cell.seed) / "artifact")
+
+    if cell.model.family == "ensemble":
+        return {**options, "members": [place(name) for name in options["members"]]}
+    return {**options, "quick": place(options["quick"]), "slow": place(options["slow"])}
+
+
+def _save(
+    cell: Cell, model: Model, fitted: Calibration, texts: Texts, record: dict[str, Any]
+) -> Artifact:
+    bag = families.entry(cell.model.family).module == artifact.CBOW
+    family = artifact.CBOW if bag else cell.model.family
+    name = f"{cell.model.name}-{cell.seed}".replace(" ", "-")
+    config = {"family": family, "training": record}
+    whole = Artifact(name, config, texts.task.vocabulary, {}, fitted, other=model)
+    return artifact.save(cell.artifact, whole)
+
+
+def _claim(cell: Cell, about: dict[str, Any]) -> None:
+    """Makes the folder, or refuses one that was begun with other settings."""
+    path = cell.folder / "cell.json"
+    if path.exists():
+        then, now = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(about))
+        for key in now:
+            if then.get(key) != now[key]:
+                other = _difference(key, then.get(key), now[key])
+                raise UserError(
+                    f"{cell.folder} was made with another {other};"
+                    " take the same settings, another name, or another --run"
+                )
+        return
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_text(path, json.dumps(about, indent=2) + "\n")
+
+
+def _difference(key: str, then: Any, now: Any) -> str:
+    if isinstance(now, dict) and isinstance(then, dict):
+        for inner in now:
+            if then.get(inner) != now[inner]:
+                return f"{key}.{inner} ({then.get(inner)!r}, not {now[inner]!r})"
+    return f"{key} ({then!r}, not {now!r})"

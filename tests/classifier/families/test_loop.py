@@ -1,0 +1,102 @@
+"""The loop that trains neural families: stopped anywhere, it goes on as if it had not been."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from classifier import checkpoint
+from classifier.families import family
+from classifier.families.base import Budget, Model, OutOfTime, Record, Task
+from classifier.lab.cells import Texts
+from stream.errors import UserError
+from tests.classifier.families.killed import trained
+
+
+def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    program = [sys.executable, "-m", "tests.classifier.families.killed", str(killed)]
+    child = subprocess.Popen(program, cwd=Path(__file__).parents[3])
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists(killed) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    place = torch.load(killed / "checkpoint.pt", weights_only=True)["state"]["place"]
+    assert place["step"] > 0, "it was not in the middle of an epoch"
+    threads = torch.get_num_threads()
+    try:
+        whole, again = (trained(run, 30) for run in (tmp_path / "whole", killed))
+    finally:
+        torch.set_num_threads(threads)
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, again[name]), name
+
+
+def fitted(
+    texts: Texts, run: Path, budget: Budget | None = None, **options: object
+) -> tuple[Model, Record]:
+    module = family("ann")
+    some = module.Options(**{"embedding": "random", "dim": 8, "units": 8, "rate": 0.05, **options})
+    task = replace(texts.task, heads=("polarity",))
+    return module.fit(_only(task, "polarity"), some, 1, run, budget or Budget(), quiet=True)
+
+
+def _only(task: Task, head: str) -> Task:
+    return replace(task, heads=(head,), train={head: task.train[head]}, dev={head: task.dev[head]})
+
+
+def test_it_ends_when_no_epoch_is_better_and_keeps_the_best(texts: Texts, tmp_path: Path) -> None:
+    model, record = fitted(texts, tmp_path, epochs=50, patience=2, schedule="constant")
+    scores = [row["dev_score"] for row in record.history]
+    assert len(scores) < 50
+    assert len(scores) - 1 - scores.index(max(scores)) == 2
+    right = texts.task.dev["polarity"]
+    said = model.logits(right.texts).argmax(1).tolist()
+    hits = [n == numbers[0] for n, numbers in zip(said, right.targets, strict=True)]
+    assert sum(hits) / len(hits) == pytest.approx(max(scores))
+
+
+def test_when_the_time_is_spent_it_says_how_far_it_got_and_goes_on(
+    texts: Texts, tmp_path: Path
+) -> None:
+    with pytest.raises(OutOfTime, match="epoch 1 of 3"):
+        fitted(texts, tmp_path, Budget(until=0.0), epochs=3)
+    whole, _ = fitted(texts, tmp_path / "whole", epochs=3)
+    model, record = fitted(texts, tmp_path, epochs=3)
+    assert len(record.history) == 3
+    some = texts.task.dev["polarity"].texts
+    assert torch.equal(model.logits(some), whole.logits(some))
+
+
+def test_a_run_is_not_gone_on_with_under_other_settings(texts: Texts, tmp_path: Path) -> None:
+    with pytest.raises(OutOfTime):
+        fitted(texts, tmp_path, Budget(until=0.0), epochs=3)
+    with pytest.raises(UserError, match=r"made with epochs=3, not 4"):
+        fitted(texts, tmp_path, epochs=4)
+
+
+@pytest.mark.parametrize("loss", ["focal", "balanced", "balanced-focal"])
+def test_it_learns_with_each_loss(texts: Texts, tmp_path: Path, loss: str) -> None:
+    _, record = fitted(texts, tmp_path, epochs=8, loss=loss, schedule="triangular", dropout=0.1)
+    assert max(row["dev_score"] for row in record.history) > 0.9
+
+
+def test_an_embedding_of_a_file_is_where_words_start_and_stays_if_frozen(
+    texts: Texts, tmp_path: Path
+) -> None:
+    words = texts.task.vocabulary.entries[1:4]
+    lines = [f"{word} {n}.0 -{n}.0 1.0" for n, word in enumerate(words, 1)]
+    (tmp_path / "words.vec").write_text(f"3 3\n{chr(10).join(lines)}\n")
+    model, _ = fitted(
+        texts, tmp_path / "run", embedding=str(tmp_path / "words.vec"), frozen=True, epochs=1
+    )
+    rows = model.module.table.weight.detach()  # type: ignore[attr-defined]  # a NeuralModel
+    assert torch.allclose(rows[3] / rows[2, 2], torch.tensor([2.0, -2.0, 1.0]))
+    with pytest.raises(UserError, match="random, shipped, or a file or folder that is there"):
+        fitted(texts, tmp_path / "other", embedding="nowhere", epochs=1)
