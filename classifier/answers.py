@@ -16,8 +16,7 @@ from torch.nn import functional
 
 from classifier import heads
 from classifier.artifact import Artifact
-from classifier.families.base import side_by_side
-from classifier.heads import HEADS
+from classifier.heads import HEADS, columns
 from classifier.predictor import CHUNK, Predictor
 from classifier.readers import Labelled
 from classifier.scores import one_hot
@@ -55,7 +54,7 @@ def of_split(loaded: Artifact, predictor: Predictor, name: str, split: Labelled)
     """What one head says of some texts."""
     parts, lengths = [], []
     model = loaded.answering()
-    where = {name: side_by_side(model.heads)[name]}
+    where = {name: columns(model.heads)[name]}
     for start in range(0, len(split), CHUNK):
         some = split.texts[start : start + CHUNK]
         bags = loaded.vocabulary.bags(tokenise(some))

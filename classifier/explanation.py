@@ -21,7 +21,7 @@ calibration a logit is z / temperature + bias, so contributions are divided by t
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -90,6 +90,23 @@ class Explanation:
     method: str = EXACT
 
 
+def labels_asked(heads: Container[str], head: str, labels: Sequence[str] | None) -> tuple[str, ...]:
+    """The labels of a head that are asked for; all of them if none is named.
+
+    Raises:
+        UserError: there is no such head, or the head has no such label.
+    """
+    if head not in heads:
+        there = ", ".join(name for name in HEADS if name in heads)
+        raise UserError(f"no head {head!r}: there are {there}")
+    declared = HEADS[head].labels
+    wanted = declared if labels is None else tuple(labels)
+    for label in wanted:
+        if label not in declared:
+            raise UserError(f"no label {label!r} in {head}: there are {', '.join(declared)}")
+    return wanted
+
+
 def explain(
     network: Network,
     vocabulary: Vocabulary,
@@ -114,14 +131,8 @@ def explain(
     Raises:
         UserError: the network has no such head, or the head no such label.
     """
-    if head not in network.columns:
-        raise UserError(f"no head {head!r}: there are {', '.join(network.columns)}")
-    declared = HEADS[head].labels
-    wanted = declared if labels is None else tuple(labels)
-    for label in wanted:
-        if label not in declared:
-            raise UserError(f"no label {label!r} in {head}: there are {', '.join(declared)}")
-    numbers = [declared.index(label) for label in wanted]
+    wanted = labels_asked(network.columns, head, labels)
+    numbers = [HEADS[head].labels.index(label) for label in wanted]
     where, scale = network.columns[head], calibration.heads[head].scale
     tokens = tokenise([text])
     hidden = Hidden.of(network, vocabulary.bags(tokens))

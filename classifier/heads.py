@@ -4,7 +4,7 @@ Adding a head is one entry here, a reader in `classifier.readers`, and the files
 `classifier.datasets`. A head whose files are not all in the data folder is left out of training.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +45,18 @@ HEADS = {
 }
 
 
-def columns() -> dict[str, slice]:
-    """Where each head's labels stand when the logits of all heads stand side by side."""
+def columns(names: Iterable[str] = HEADS) -> dict[str, slice]:
+    """Where each head's labels stand when the logits of some heads stand side by side."""
     found, start = {}, 0
-    for name, head in HEADS.items():
-        found[name] = slice(start, start + len(head.labels))
-        start += len(head.labels)
+    for name in names:
+        found[name] = slice(start, start + len(HEADS[name].labels))
+        start = found[name].stop
     return found
+
+
+def width(names: Iterable[str]) -> int:
+    """How many labels some heads have together."""
+    return sum(len(HEADS[name].labels) for name in names)
 
 
 def trainable(folder: Path) -> tuple[str, ...]:

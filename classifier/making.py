@@ -40,6 +40,7 @@ from classifier.artifact import Artifact
 from classifier.calibration import Calibration
 from classifier.embedding import PretrainConfig
 from classifier.heads import HEADS
+from classifier.targets import right
 from classifier.teacher import TeacherConfig
 from classifier.text import Tokens, tokenise
 from classifier.training import TrainConfig
@@ -167,7 +168,7 @@ def train(
     taught = soft_labels.read(soft) if soft is not None else None
     texts = training.pool(labelled, taught, vocabulary, config)
     dev = {
-        head: (*training.bags(split.texts, vocabulary), teacher.one_hot(split, len(entry.labels)))
+        head: (*training.bags(split.texts, vocabulary), right(head, split))
         for head, entry in HEADS.items()
         if head in labelled and len(split := heads.to_calibrate(data, head))
     }
@@ -195,11 +196,11 @@ def train(
     for head, entry in HEADS.items():
         if head in labelled and entry.refit:
             part = labelled[head]
-            fitted = teacher.one_hot(part, len(entry.labels))
+            fitted = right(head, part)
             refit.refit(model, head, (*training.bags(part.texts, vocabulary), fitted))
     tensors = network.pack_tensors(model)
     shares = {
-        head: teacher.one_hot(labelled[head], len(HEADS[head].labels)).mean(0).tolist()
+        head: right(head, labelled[head]).mean(0).tolist()
         for head in BALANCED_DEV
         if head in labelled
     }

@@ -53,17 +53,12 @@ class Network:
     def only(self, heads: Sequence[str]) -> Self:
         """The same network with some of its heads."""
         rows = torch.cat([torch.arange(len(self.direct_bias))[self.columns[h]] for h in heads])
-        found, start = {}, 0
-        for head in heads:
-            size = self.columns[head].stop - self.columns[head].start
-            found[head] = slice(start, start + size)
-            start += size
         return replace(
             self,
             direct_weight=self.direct_weight[rows],
             direct_bias=self.direct_bias[rows],
             indirect_weight=self.indirect_weight[rows],
-            columns=found,
+            columns=columns(heads),
         )
 
 

@@ -21,6 +21,7 @@ from classifier import artifact, checkpoint, readers
 from classifier.labelled import Labels
 from classifier.predictor import Predictor
 from classifier.readers import Labelled
+from classifier.targets import right
 
 Change = Callable[[str, random.Random], str]
 
@@ -154,7 +155,7 @@ def _row(
         said = predictor.label(changed)
         spent = time.process_time() - start
         given, before = said.given[asked.head], asked.clean.given[asked.head]
-        targets = one_hot(asked.split, given.shape[1])
+        targets = right(asked.head, asked.split).bool().numpy()
         if asked.head == "emotion":
             row["macro_f1"] = round(macro_f1(given, targets), 4)
             same = said.primary() == asked.clean.primary()
@@ -166,14 +167,6 @@ def _row(
             row["same_polarity"] = round(float(same.mean()) if len(same) else 0.0, 4)
         row[f"{asked.head}_texts"] = len(changed)
     return row
-
-
-def one_hot(split: Labelled, labels: int) -> NDArray[np.bool_]:
-    """The targets of a split, (texts, labels)."""
-    targets = np.zeros((len(split), labels), dtype=bool)
-    for row, numbers in enumerate(split.targets):
-        targets[row, list(numbers)] = True
-    return targets
 
 
 def macro_f1(given: NDArray[np.bool_], targets: NDArray[np.bool_]) -> float:

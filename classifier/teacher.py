@@ -26,6 +26,7 @@ from tqdm import tqdm
 from classifier import checkpoint
 from classifier.heads import HEADS
 from classifier.readers import Labelled
+from classifier.targets import right
 from stream.errors import UserError
 from stream.references import unescape
 
@@ -157,7 +158,7 @@ def fine_tune(
     teacher = Teacher(encoder, encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]  # untyped in transformers
     tokens = Tokens(folder, config.length)
     ids = {name: tokens(part.texts) for name, part in data.items()}
-    targets = {name: one_hot(part, len(HEADS[name].labels)) for name, part in data.items()}
+    targets = {name: right(name, part) for name, part in data.items()}
     steps = _steps(ids, config)
     optimiser = torch.optim.AdamW(_groups(teacher, config), lr=config.rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -249,14 +250,6 @@ def label(
                 found[name][rows] = logits.float()
             bar.update(len(rows))
     return found
-
-
-def one_hot(data: Labelled, labels: int) -> Tensor:
-    """Targets as zeros and ones, (texts, labels)."""
-    targets = torch.zeros(len(data), labels)
-    for row, numbers in enumerate(data.targets):
-        targets[row, list(numbers)] = 1.0
-    return targets
 
 
 def padded(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

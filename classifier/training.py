@@ -27,6 +27,7 @@ from classifier.model import CbowClassifier, ModelConfig, initial_embedding, ini
 from classifier.readers import Labelled
 from classifier.scores import counted, macro_f1
 from classifier.subwords import Parts
+from classifier.targets import probabilities, right
 from classifier.text import tokenise
 from classifier.thresholds import crossed_macro_f1
 from classifier.vocabulary import Vocabulary
@@ -143,9 +144,7 @@ def pool(
     for name, part in labelled.items():
         rows = torch.tensor([row_of[text] for text in part.texts], dtype=torch.int64)
         place = list(where).index(name)
-        gold = torch.zeros(len(part), len(HEADS[name].labels))
-        for row, numbers in enumerate(part.targets):
-            gold[row, list(numbers)] = 1.0
+        gold = right(name, part)
         trust = torch.where(taught[rows], config.trust, 0.0)[:, None]
         mixed = trust * targets[rows, where[name]].float() + (1 - trust) * gold
         targets[rows, where[name]] = mixed.half()
@@ -153,15 +152,6 @@ def pool(
         order += [rows] * (config.repeats.get(name, 1) - 1)
     ids, offsets = bags(list(row_of), vocabulary)
     return Pool(ids, offsets, targets, known, torch.cat(order))
-
-
-def probabilities(logits: Tensor) -> Tensor:
-    """The logits of all heads side by side as probabilities."""
-    parts = [
-        torch.sigmoid(logits[:, where]) if HEADS[name].several else logits[:, where].softmax(1)
-        for name, where in columns().items()
-    ]
-    return torch.cat(parts, 1)
 
 
 def train(

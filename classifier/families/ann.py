@@ -16,7 +16,7 @@ from torch.nn import functional
 from classifier.families import loop, words
 from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.neural import NeuralModel, Words, fitted, with_weights
-from classifier.heads import HEADS
+from classifier.heads import width
 from classifier.vocabulary import Vocabulary
 
 
@@ -81,7 +81,7 @@ def fresh(task: Task, options: Options, seed: int) -> NeuralModel:
     """A model that has learnt nothing yet."""
     torch.manual_seed(seed)
     table = words.table(options.embedding, task, options.dim, frozen=options.frozen)
-    labels = sum(len(HEADS[name].labels) for name in task.heads)
+    labels = width(task.heads)
     shape = {**asdict(options), "dim": table.embedding_dim}
     return NeuralModel(
         task.heads,
@@ -95,7 +95,7 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
     """See `base.Family`."""
     options = Options(**config["options"])
     heads = tuple(config["heads"])
-    labels = sum(len(HEADS[name].labels) for name in heads)
+    labels = width(heads)
     module = Pooled(words.empty(vocabulary.words, options.dim), labels, options)
     encode = Words(vocabulary, options.longest)
     return NeuralModel(heads, with_weights(module, folder), encode, {"options": asdict(options)})

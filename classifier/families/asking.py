@@ -6,11 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from classifier import targets
 from classifier.families import loss as losses
-from classifier.families.base import Task, probabilities
-from classifier.families.pool import Encoded, Encoder, Pool, batches, one_hot
+from classifier.families.base import Task
+from classifier.families.pool import Encoded, Encoder, Pool, batches
 from classifier.heads import HEADS
 from classifier.scores import accuracy, counted
+from classifier.targets import probabilities
 from classifier.thresholds import crossed_macro_f1
 
 
@@ -47,15 +49,15 @@ def measure(
     loss, score = [], []
     for name, part in dev.items():
         logits = ask(module, part.texts, exact=exact)[:, task.columns[name]]
-        several, targets = HEADS[name].several, part.targets.double()
-        each = losses.of_texts(logits, targets, several=several, weights=None)
+        several, right = HEADS[name].several, part.targets.double()
+        each = losses.of_texts(logits, right, several=several, weights=None)
         loss.append(float(each.mean()))
         said = probabilities(logits, [name])
         if several:
-            score.append(crossed_macro_f1(said, targets))
+            score.append(crossed_macro_f1(said, right))
         else:
             chosen = functional.one_hot(said.argmax(1), said.shape[1]).double()
-            score.append(float(accuracy(counted(chosen, targets))))
+            score.append(float(accuracy(counted(chosen, right))))
     return {"dev_loss": sum(loss) / len(loss), "dev_score": sum(score) / len(score)}
 
 
@@ -64,6 +66,6 @@ def dev_pools(task: Task, encode: Encoder) -> dict[str, Pool]:
     found = {}
     for name in task.heads:
         part = task.dev[name]
-        right = one_hot(part, len(HEADS[name].labels))
+        right = targets.right(name, part)
         found[name] = Pool(encode(part.texts), right, torch.ones(len(part), 1, dtype=torch.bool))
     return found

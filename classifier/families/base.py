@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
-import torch
 from torch import Tensor
 
-from classifier.heads import HEADS
+from classifier.heads import columns
 from classifier.readers import Labelled
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
@@ -29,7 +28,7 @@ class Task:
     @property
     def columns(self) -> dict[str, slice]:
         """Where each head's labels stand in the logits of its models."""
-        return side_by_side(self.heads)
+        return columns(self.heads)
 
 
 class OutOfTime(Exception):
@@ -105,24 +104,6 @@ class Family(Protocol):
 
     def load(self, folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Model:
         """Reads what `Model.save` wrote; any fault in it is a ValueError, KeyError or TypeError."""
-
-
-def side_by_side(heads: Sequence[str]) -> dict[str, slice]:
-    """Where each of some heads stands when their logits stand side by side."""
-    found, start = {}, 0
-    for name in heads:
-        found[name] = slice(start, start + len(HEADS[name].labels))
-        start = found[name].stop
-    return found
-
-
-def probabilities(logits: Tensor, heads: Sequence[str]) -> Tensor:
-    """The logits of some heads side by side as probabilities, before calibration."""
-    parts = [
-        torch.sigmoid(logits[:, where]) if HEADS[name].several else logits[:, where].softmax(1)
-        for name, where in side_by_side(heads).items()
-    ]
-    return torch.cat(parts, 1)
 
 
 def made(options: type[Any], given: Mapping[str, Any], name: str) -> Any:

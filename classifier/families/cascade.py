@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from classifier.families import members
-from classifier.families.base import Budget, Model, Record, Task, probabilities, side_by_side
+from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.members import Member
 from classifier.families.neural import WEIGHTS
-from classifier.heads import HEADS
+from classifier.heads import HEADS, columns
+from classifier.targets import probabilities
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
 
@@ -64,7 +65,7 @@ def sureness(logits: Tensor, heads: Sequence[str]) -> Tensor:
     """How sure calibrated logits are of each text, (texts,), from 0 to 1."""
     said = probabilities(logits, heads)
     found = torch.ones(len(logits), dtype=logits.dtype)
-    for name, where in side_by_side(heads).items():
+    for name, where in columns(heads).items():
         part = said[:, where]
         found *= part.maximum(1 - part).prod(1) if HEADS[name].several else part.amax(1)
     return found

@@ -10,12 +10,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from classifier import checkpoint, making, network, refit, training
+from classifier import checkpoint, making, network, refit, targets, training
 from classifier.artifact import SHIPPED, Artifact
 from classifier.artifact import load as load_artifact
 from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.neural import WEIGHTS
-from classifier.families.pool import one_hot
 from classifier.heads import HEADS
 from classifier.network import Network
 from classifier.training import TrainConfig
@@ -97,7 +96,7 @@ def fit(
     pool = training.pool(task.train, task.soft, task.vocabulary, config)
     head = task.heads[0]
     dev = task.dev[head]
-    right = one_hot(dev, len(HEADS[head].labels))
+    right = targets.right(head, dev)
     budget.check("no epoch")
     model, history = training.train(
         pool, (*training.bags(dev.texts, task.vocabulary), right), task.vocabulary, words, config,
@@ -106,7 +105,7 @@ def fit(
     for name in task.heads:
         if HEADS[name].refit:
             part = task.train[name]
-            right = one_hot(part, len(HEADS[name].labels))
+            right = targets.right(name, part)
             refit.refit(model, name, (*training.bags(part.texts, task.vocabulary), right))
     shape = {"vocabulary": len(task.vocabulary), "dim": config.dim, "hidden": config.hidden}
     tensors = network.pack_tensors(model)

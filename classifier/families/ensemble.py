@@ -11,10 +11,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from classifier.families import members
-from classifier.families.base import Budget, Model, Record, Task, probabilities, side_by_side
+from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.members import Member
 from classifier.families.neural import WEIGHTS
-from classifier.heads import HEADS
+from classifier.heads import HEADS, columns
+from classifier.targets import probabilities
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
 
@@ -45,7 +46,7 @@ class EnsembleModel:
         mean = torch.stack(said).mean(0).clamp(LEAST, 1 - LEAST)
         parts = [
             torch.logit(mean[:, where]) if HEADS[name].several else mean[:, where].log()
-            for name, where in side_by_side(self.heads).items()
+            for name, where in columns(self.heads).items()
         ]
         return torch.cat(parts, 1)
 

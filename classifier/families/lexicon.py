@@ -20,7 +20,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from classifier.families import linear
 from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.neural import WEIGHTS
-from classifier.heads import HEADS
+from classifier.heads import HEADS, width
 from classifier.vocabulary import Vocabulary
 from stream.references import unescape
 
@@ -83,7 +83,7 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
     """See `base.Family`."""
     del vocabulary  # VADER's lexicon is its own
     heads = tuple(config["heads"])
-    labels = sum(len(HEADS[name].labels) for name in heads)
+    labels = width(heads)
     weights = load_file(folder / WEIGHTS)["weights"]
     if weights.shape != (labels, 5) or not bool(weights.isfinite().all()):
         raise ValueError(f"weights that are not {labels} times 5 numbers")

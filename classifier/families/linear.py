@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from classifier.families.base import Task
-from classifier.families.pool import one_hot
 from classifier.heads import HEADS
 from classifier.scores import accuracy, counted
+from classifier.targets import right
 from classifier.thresholds import crossed_macro_f1
 
 STRENGTHS = (1e-6, 1e-5, 1e-4, 1e-3)
@@ -78,12 +78,12 @@ def best(
     """
     found: dict[str, tuple[Any, float]] = {}
     for name in task.heads:
-        several, labels = HEADS[name].several, len(HEADS[name].labels)
-        targets, right = one_hot(task.train[name], labels), one_hot(task.dev[name], labels)
+        several = HEADS[name].several
+        learnt, held = right(name, task.train[name]), right(name, task.dev[name])
         highest = -1.0
         for strength in strengths:
-            made = fit(name, targets, strength)
-            reached = score(ask(name, made), right, several=several)
+            made = fit(name, learnt, strength)
+            reached = score(ask(name, made), held, several=several)
             if reached > highest:
                 highest, found[name] = reached, (made, strength)
     return found

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from classifier import artifact
 from classifier.artifact import Artifact, Layout
-from classifier.families.base import Model, side_by_side
+from classifier.families.base import Model
+from classifier.heads import columns
 from stream.errors import UserError
 
 FOLDER = "members"
@@ -31,7 +32,7 @@ class Member:
 
     def corrected(self, texts: Sequence[str], heads: Sequence[str]) -> Tensor:
         """The calibrated logits of some heads side by side, (texts, labels), float64."""
-        logits, where = self.model.logits(texts), side_by_side(self.model.heads)
+        logits, where = self.model.logits(texts), columns(self.model.heads)
         scales = self.artifact.calibration.heads
         return torch.cat([scales[name].scale.apply(logits[:, where[name]]) for name in heads], 1)
 

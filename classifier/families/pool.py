@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from classifier import training
 from classifier.families.base import Task
-from classifier.heads import HEADS, columns
-from classifier.readers import Labelled
+from classifier.heads import columns, width
+from classifier.targets import probabilities, right
 
 
 @dataclass(frozen=True)
@@ -84,31 +83,23 @@ def training_pool(task: Task, encode: Encoder, trust: float) -> Pool:
     for text in task.soft[0] if task.soft else ():
         rows.setdefault(text, len(rows))
     where = task.columns
-    targets = torch.zeros(len(rows), sum(len(HEADS[name].labels) for name in task.heads))
+    targets = torch.zeros(len(rows), width(task.heads))
     known = torch.zeros(len(rows), len(task.heads), dtype=torch.bool)
     taught = torch.zeros(len(rows), dtype=torch.bool)
     if task.soft:
         texts, logits = task.soft
         there = torch.tensor([rows[text] for text in texts], dtype=torch.int64)
-        said, every = training.probabilities(logits.float()), columns()
+        said, every = probabilities(logits.float()), columns()
         targets[there] = torch.cat([said[:, every[name]] for name in task.heads], 1)
         known[there] = True
         taught[there] = True
     for number, (name, part) in enumerate(task.train.items()):
         there = torch.tensor([rows[text] for text in part.texts], dtype=torch.int64)
         share = torch.where(taught[there], trust, 0.0)[:, None]
-        gold = one_hot(part, len(HEADS[name].labels))
+        gold = right(name, part)
         targets[there, where[name]] = share * targets[there, where[name]] + (1 - share) * gold
         known[there, number] = True
     return Pool(encode(list(rows)), targets, known)
-
-
-def one_hot(data: Labelled, labels: int) -> Tensor:
-    """Targets as zeros and ones, (texts, labels), float32."""
-    targets = torch.zeros(len(data), labels)
-    for row, numbers in enumerate(data.targets):
-        targets[row, list(numbers)] = 1.0
-    return targets
 
 
 def batches(

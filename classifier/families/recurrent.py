@@ -20,7 +20,7 @@ from classifier.families import loop, words
 from classifier.families.ann import left_out
 from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.neural import NeuralModel, Words, fitted, with_weights
-from classifier.heads import HEADS
+from classifier.heads import width
 from classifier.text import tokenise
 from classifier.vocabulary import Vocabulary
 
@@ -130,6 +130,6 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
 def _model(
     heads: tuple[str, ...], table: nn.Embedding, vocabulary: Vocabulary, options: Options
 ) -> NeuralModel:
-    module = Recurrent(table, sum(len(HEADS[name].labels) for name in heads), options)
+    module = Recurrent(table, width(heads), options)
     kind = AttentiveModel if options.pool == "attention" else NeuralModel
     return kind(heads, module, Words(vocabulary, options.longest), {"options": asdict(options)})

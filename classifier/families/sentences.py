@@ -14,7 +14,7 @@ from classifier.families import asking, linear, transformer
 from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.neural import WEIGHTS
 from classifier.families.pool import Encoded
-from classifier.heads import HEADS
+from classifier.heads import HEADS, width
 from classifier.vocabulary import Vocabulary
 
 PART = 2048
@@ -139,7 +139,7 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
     encoder, tokenizer = transformer.shaped(folder)
     tensors = load_file(folder / WEIGHTS)
     weights = tensors.pop("weights")
-    labels = sum(len(HEADS[name].labels) for name in heads)
+    labels = width(heads)
     own = {key.removeprefix("encoder."): tensor for key, tensor in tensors.items()}
     try:
         encoder.load_state_dict(own)

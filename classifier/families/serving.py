@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from classifier.artifact import Artifact
-from classifier.explanation import ATTENTION, LEFT_OUT, LONGEST, MOST_WORDS, Explanation
-from classifier.families.base import side_by_side
-from classifier.heads import HEADS
+from classifier.explanation import (
+    ATTENTION,
+    LEFT_OUT,
+    LONGEST,
+    MOST_WORDS,
+    Explanation,
+    labels_asked,
+)
+from classifier.heads import HEADS, columns
 from classifier.text import tokenise
-from stream.errors import UserError
 
 MOST_LEFT_OUT = 200
 """Words of a text that are left out in turn; those after them are not looked at."""
@@ -30,9 +35,9 @@ class Other:
     def __init__(self, source: Artifact, heads: Sequence[str]) -> None:
         """Takes an artifact that has these heads."""
         model = source.answering()
-        every = side_by_side(model.heads)
+        every = columns(model.heads)
         self.model, self.calibration, self.vocabulary = model, source.calibration, source.vocabulary
-        self.columns = side_by_side(heads)
+        self.columns = columns(heads)
         places = [torch.arange(every[name].start, every[name].stop) for name in heads]
         self._rows = torch.cat(places)
         self._attention = getattr(model, "attention", None)
@@ -69,13 +74,7 @@ class Other:
         Raises:
             UserError: the model has no such head, or the head no such label.
         """
-        if head not in self.columns:
-            raise UserError(f"no head {head!r}: there are {', '.join(self.columns)}")
-        declared = HEADS[head].labels
-        wanted = declared if labels is None else tuple(labels)
-        for label in wanted:
-            if label not in declared:
-                raise UserError(f"no label {label!r} in {head}: there are {', '.join(declared)}")
+        declared, wanted = HEADS[head].labels, labels_asked(self.columns, head, labels)
         tokens = tuple(tokenise([text]).strings()[0])
         if self._attention is not None:
             _, shares = self._attention(text)

@@ -22,7 +22,7 @@ from torch import Tensor
 from classifier.families import linear
 from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.neural import WEIGHTS
-from classifier.heads import HEADS
+from classifier.heads import HEADS, width
 from classifier.text import tokenise
 from classifier.vocabulary import Vocabulary
 
@@ -113,7 +113,7 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
     tensors = load_file(folder / WEIGHTS)
     readers = _readers(options)
     lists = json.loads((folder / TERMS).read_text(encoding="utf-8"))
-    labels = sum(len(HEADS[name].labels) for name in heads)
+    labels = width(heads)
     total = sum(map(len, lists))
     if tensors["weights"].shape != (labels, total + 1) or tensors["idf"].shape != (total,):
         raise ValueError(f"weights that are not {labels} times {total} terms")

@@ -24,7 +24,7 @@ from classifier.families import loop
 from classifier.families.base import Budget, Model, Record, Task
 from classifier.families.neural import NeuralModel, fitted, with_weights
 from classifier.families.pool import Encoded, encoded
-from classifier.heads import HEADS
+from classifier.heads import width
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
 
@@ -106,7 +106,7 @@ def fresh(task: Task, options: Options, seed: int) -> NeuralModel:
         _from_teacher(encoder, Path(options.teacher))
     for table in encoder.get_submodule("embeddings").parameters():
         table.requires_grad_(not options.still)
-    labels = sum(len(HEADS[name].labels) for name in task.heads)
+    labels = width(task.heads)
     module = FineTuned(encoder, _width(encoder), labels, options.dropout)
     encode = Tokens(tokenizer, options.length)
     config = {"options": asdict(options)}
@@ -118,7 +118,7 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
     del vocabulary  # it has tokens of its own
     options, heads = Options(**config["options"]), tuple(config["heads"])
     encoder, tokenizer = shaped(folder)
-    labels = sum(len(HEADS[name].labels) for name in heads)
+    labels = width(heads)
     module = FineTuned(encoder, _width(encoder), labels, options.dropout)
     encode = Tokens(tokenizer, options.length)
     config = {"options": asdict(options)}

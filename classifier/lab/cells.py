@@ -32,12 +32,12 @@ from classifier import (
 )
 from classifier.artifact import Artifact
 from classifier.calibration import Calibration
-from classifier.families.base import Budget, Model, Task, made, side_by_side
-from classifier.families.pool import one_hot
-from classifier.heads import HEADS
+from classifier.families.base import Budget, Model, Task, made
+from classifier.heads import HEADS, columns
 from classifier.lab import measures
 from classifier.lab.plan import OF_OTHERS, Wanted
 from classifier.readers import Labelled
+from classifier.targets import right
 from classifier.text import tokenise
 from classifier.vocabulary import Vocabulary
 from stream.errors import UserError
@@ -139,11 +139,11 @@ def run(cell: Cell, texts: Texts, budget: Budget, command: str, *, quiet: bool) 
 
 def calibrated(model: Model, texts: Texts) -> Calibration:
     """Scales and thresholds of a model, fitted on the development texts."""
-    where = side_by_side(model.heads)
+    where = columns(model.heads)
     logits, targets = {}, {}
     for name, part in texts.to_calibrate.items():
         logits[name] = model.logits(part.texts)[:, where[name]]
-        targets[name] = one_hot(part, len(HEADS[name].labels))
+        targets[name] = right(name, part)
     return calibration.fit(logits, targets, texts.shares)
 
 
@@ -160,7 +160,7 @@ def read(data: Path, names: Sequence[str], vocabulary: str, soft: Path | None) -
     known = _vocabulary(vocabulary, train)
     taught = soft_labels.read(soft) if soft else None
     shares = {
-        name: one_hot(train[name], len(HEADS[name].labels)).mean(0).tolist()
+        name: right(name, train[name]).mean(0).tolist()
         for name in making.BALANCED_DEV
         if name in train
     }

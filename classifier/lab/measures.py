@@ -8,8 +8,8 @@ from torch import Tensor
 
 from classifier import answers, scores
 from classifier.calibration import Calibration
-from classifier.families.base import Model, side_by_side
-from classifier.heads import HEADS
+from classifier.families.base import Model
+from classifier.heads import HEADS, columns
 from classifier.readers import Labelled
 from classifier.scores import Counts, Measure, accuracy, macro_f1, macro_recall, micro_f1, short
 
@@ -40,7 +40,7 @@ def title(key: str) -> str:
 
 def measure(model: Model, calibration: Calibration, head: str, split: Labelled) -> dict[str, Any]:
     """Scores, calibration error, and precision, recall and F1 of each label."""
-    logits = model.logits(split.texts)[:, side_by_side(model.heads)[head]]
+    logits = model.logits(split.texts)[:, columns(model.heads)[head]]
     probabilities = calibration.probabilities(logits, {head: slice(None)})[head]
     labels = HEADS[head].labels
     right = scores.one_hot(split.targets, len(labels))

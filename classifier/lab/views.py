@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from classifier import answers, datasets, heads
+from classifier import answers, datasets, heads, targets
 from classifier.answers import Answers
 from classifier.heads import HEADS
 from classifier.lab.shapes import Sample
 from classifier.predictor import Predictor
-from classifier.scores import one_hot
 from stream.errors import UserError
 
 POSTS = 20_000
@@ -64,7 +63,7 @@ def of_set(name: str, data: Path, model: Predictor) -> View:
     said = None
     if name in model.artifact.calibration.heads and len(dev):
         said = answers.of_split(model.artifact, model, name, dev)
-    right = one_hot(train.targets, len(HEADS[name].labels))
+    right = targets.right(name, train)
     return View(f"{name}, train split", name, model, train.texts, right, said)
 
 

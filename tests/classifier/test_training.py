@@ -8,9 +8,8 @@ from torch import Tensor
 
 from classifier import heads, making, soft_labels, training
 from classifier.heads import HEADS, columns
-from classifier.labels import EMOTIONS
 from classifier.readers import Labelled
-from classifier.teacher import one_hot
+from classifier.targets import right
 from classifier.text import tokenise
 from classifier.training import Pool, TrainConfig
 from classifier.vocabulary import Vocabulary
@@ -29,7 +28,7 @@ def prepared(small_data: Path, small_embedding: Path, small_soft: Path) -> Prepa
     texts = training.pool(labelled, soft_labels.read(small_soft), vocabulary, SMALL_MODEL)
     dev = HEADS["emotion"].read(small_data, "dev")
     ids, offsets = training.bags(dev.texts, vocabulary)
-    return texts, (ids, offsets, one_hot(dev, len(EMOTIONS))), vocabulary, words
+    return texts, (ids, offsets, right("emotion", dev)), vocabulary, words
 
 
 def weights(

@@ -34,23 +34,21 @@ def fasttext(*, bucket: int = 2, version: int = 12, rows: int | None = None) -> 
     return head + struct.pack("<?qq", False, len(matrix) if rows is None else rows, 3) + numbers
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("glove.txt", text("")),
-        ("word2vec.txt", text("3 3\n")),
-        ("crawl.vec", text("3 3\n")),
-        ("word2vec.bin", binary(b"\n")),
-        ("newer.bin", binary(b"")),
-        ("packed.txt.gz", gzip.compress(text("3 3\n"))),
-        ("packed.bin.gz", gzip.compress(binary(b""))),
-        ("model.bin", fasttext(bucket=0)),
-    ],
-)
-def test_each_format_gives_the_vectors_of_the_words_asked_for(
-    tmp_path: Path, name: str, content: bytes
-) -> None:
-    (tmp_path / name).write_bytes(content)
+FORMATS = {
+    "glove.txt": text(""),
+    "word2vec.txt": text("3 3\n"),
+    "crawl.vec": text("3 3\n"),
+    "word2vec.bin": binary(b"\n"),
+    "newer.bin": binary(b""),
+    "packed.txt.gz": gzip.compress(text("3 3\n")),
+    "packed.bin.gz": gzip.compress(binary(b"")),
+    "model.bin": fasttext(bucket=0),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_gives_the_vectors_of_the_words_asked_for(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(FORMATS[name])
     found = vectors.read(tmp_path / name, WORDS)
     assert found.found.tolist() == [False, True, True, False]
     assert torch.equal(found.rows[1], torch.tensor(ROWS["bus"]))
