@@ -15,14 +15,14 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def tiny(folder: Path) -> Path:
-    """Trains it into a folder; gives the artifact's."""
+def tiny(folder: Path, epochs: int = 4) -> Path:
+    """Trains it into a folder; gives the artifact's. It looks at words unlike only after some."""
     texts = [f"the {word} bus we saw" for word in ("happy", "glad", "mad", "news")] * 20
     joy, anger, neutral = (EMOTIONS.index(name) for name in ("joy", "anger", "neutral"))
     emotions = Labelled(tuple(texts), ((joy,), (joy,), (anger,), (neutral,)) * 20)
     polarities = Labelled(tuple(texts), ((2,), (2,), (0,), (1,)) * 20)
     every = {"emotion": emotions, "polarity": polarities}
     task = Task(tuple(every), every, every, Vocabulary(["<unknown>", *WORDS]))
-    cell = Cell(wanted("bilstm-attention", OPTIONS), 1, folder)
+    cell = Cell(wanted("bilstm-attention", OPTIONS | {"epochs": epochs, "patience": 0}), 1, folder)
     run(cell, Texts(task, every, every, {}, {}), Budget(), "test", quiet=True)
     return cell.artifact

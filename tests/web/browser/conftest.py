@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from classifier.artifact import SHIPPED
 from stack import running
+from tests.classifier.tiny_family import tiny
 from tests.end_to_end.conftest import Pipeline
 from tests.web.browser.chromium import arguments, chromium
 from tests.web.browser.demo import WIDE, Demo, Visit, served, shown, twin, visiting
@@ -38,8 +39,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         for station in ("classifier", "indexer"):
             pipeline.start(station)
         try:
-            models = ["--model", str(SHIPPED), "--model", str(twin(folder / "twin"))]
-            with served(pipeline.environment, *models) as address:
+            models = (SHIPPED, twin(folder / "twin"), tiny(folder / "tiny", epochs=30))
+            flags = [part for model in models for part in ("--model", str(model))]
+            with served(pipeline.environment, *flags) as address:
                 with launched() as opened:
                     line = shown(Demo(pipeline, address), opened)
                 yield line

@@ -127,6 +127,19 @@ def test_another_model_can_be_chosen(visit: Visit) -> None:
     expect(page.locator("#model-name")).to_have_text(name)
 
 
+def test_a_model_with_attention_says_where_it_looked_and_not_what_a_word_adds(visit: Visit) -> None:
+    page = visit.open("#/try")
+    page.fill("#text", "the happy bus we saw from the news")
+    expect(page.locator("#weighty")).to_contain_text("weighs most: happy +")
+    page.select_option("#model", index=2)
+    expect(page.locator("#weighty")).to_contain_text("looked at most, whatever the emotion: ")
+    expect(page.locator("#weighty")).to_contain_text("%")
+    titles = [each.get_attribute("title") for each in page.locator("#shaded span.for").all()]
+    assert titles
+    assert all(title and title.endswith("of the model's attention") for title in titles)
+    assert page.locator("#shaded span.against").count() == 0
+
+
 def test_hostile_texts_are_only_texts(visit: Visit) -> None:
     page = visit.open("#/try")
     page.fill("#text", HOSTILE)

@@ -235,8 +235,7 @@ function reading(result) {
   if (!weighing) return;
   $("why").textContent = faced(weighing.emotion);
   shade($("shaded"), result.text, weighing);
-  const words = weightiest(result.text, weighing);
-  $("weighty").replaceChildren(words.length ? "weighs most: " : "no word weighs much", ...words);
+  $("weighty").replaceChildren(...weightiest(result.text, weighing));
 }
 
 function classes(result) {
