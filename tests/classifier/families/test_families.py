@@ -11,7 +11,7 @@ from classifier import artifact, families
 from classifier.artifact import ArtifactError
 from classifier.families.base import Budget
 from classifier.families.base import made as options_of
-from classifier.families.cascade import CascadeModel
+from classifier.families.cascade import CascadeModel, sureness
 from classifier.lab import cells, measures
 from classifier.lab.cells import Cell, Texts
 from classifier.lab.plan import Wanted
@@ -125,6 +125,9 @@ def test_a_cascade_asks_the_slow_model_about_the_share_it_was_told(
     every = [text for part in texts.task.dev.values() for text in part.texts]
     model.logits(every)
     assert 0.4 < len(asked) / len(every) < 0.6
+    sure = sureness(model.quick.corrected(every, model.heads), model.heads)
+    rest = torch.tensor([text not in set(asked) for text in every])
+    assert sure[~rest].max() < sure[rest].min(), "the quick one is surer of what it answers"
 
 
 def test_what_a_family_lacks_is_said_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
