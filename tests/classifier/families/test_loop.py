@@ -14,6 +14,7 @@ from classifier import checkpoint
 from classifier.families import family
 from classifier.families.base import Budget, Model, OutOfTime, Record, Task
 from classifier.lab.cells import Texts
+from classifier.readers import Labelled
 from stream.errors import UserError
 from tests.classifier.families.killed import trained
 
@@ -52,13 +53,17 @@ def _only(task: Task, head: str) -> Task:
 
 
 def test_it_ends_when_no_epoch_is_better_and_keeps_the_best(texts: Texts, tmp_path: Path) -> None:
-    model, record = fitted(texts, tmp_path, epochs=50, patience=2, schedule="constant")
+    # Dev says the contrary of train: the more is learnt, the worse it gets.
+    dev = texts.task.dev["polarity"]
+    contrary = Labelled(dev.texts, tuple((2 - numbers[0],) for numbers in dev.targets))
+    odd = replace(texts, task=replace(texts.task, dev={"polarity": contrary}))
+    model, record = fitted(odd, tmp_path, epochs=50, patience=2, schedule="constant")
     scores = [row["dev_score"] for row in record.history]
     assert len(scores) < 50
     assert len(scores) - 1 - scores.index(max(scores)) == 2
-    right = texts.task.dev["polarity"]
-    said = model.logits(right.texts).argmax(1).tolist()
-    hits = [n == numbers[0] for n, numbers in zip(said, right.targets, strict=True)]
+    assert scores[-1] < max(scores), "there is no best epoch to keep"
+    said = model.logits(contrary.texts).argmax(1).tolist()
+    hits = [n == numbers[0] for n, numbers in zip(said, contrary.targets, strict=True)]
     assert sum(hits) / len(hits) == pytest.approx(max(scores))
 
 
