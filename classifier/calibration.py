@@ -190,7 +190,8 @@ def fit(
         weights = None
         if frequencies and name in frequencies:
             weights = importance(right, frequencies[name])
-        scale = fit_scale(head_logits, right, several=several, weights=weights)
+        biased = _has_thresholds(name)
+        scale = fit_scale(head_logits, right, several=several, weights=weights, biased=biased)
         heads[name] = HeadCalibration(scale)
         one = Calibration(heads).probabilities(head_logits, {name: slice(None)})[name]
         if several:
@@ -224,8 +225,12 @@ def fit_scale(
     several: bool,
     weights: Tensor | None = None,
     spread: float = 1.0,
+    biased: bool = True,
 ) -> Scale:
     """Fits temperature and biases by likelihood.
+
+    A head that answers with its likeliest label has a temperature alone (Guo et al. 2017): biases
+    fitted on a few texts would change the answers, and not for the better.
 
     Args:
         logits: (texts, labels).
@@ -233,11 +238,13 @@ def fit_scale(
         several: whether a text may bear several labels (sigmoid) or one (softmax).
         weights: what each text counts for each label, (texts, labels), of `several` only.
         spread: how far from 0 biases are expected (standard deviation); few texts move them less.
+        biased: whether there are biases; they are 0 if not.
     """
     logits, targets = logits.detach().double(), targets.double()
     log_scale = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([log_scale, bias], max_iter=100, line_search_fn="strong_wolfe")
+    fitted = [log_scale, bias] if biased else [log_scale]
+    optimiser = torch.optim.LBFGS(fitted, max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimiser.zero_grad()

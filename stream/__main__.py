@@ -41,10 +41,12 @@ def main() -> int:
 
 
 def _topics() -> int:
-    created = broker.create_topics(settings.load_settings())
+    loaded = settings.load_settings()
+    created = broker.create_topics(loaded)
     for topic in topics.TOPICS:
-        state = "created" if topic.name in created else "present"
-        print(f"{topic.name:18} {topic.partitions} partitions  {state}  {topic.holds}")
+        number = topic.wanted(loaded.partitions)
+        state = f"created, {number} partitions" if topic.name in created else "present"
+        print(f"{topic.name:18} {state:23} {topic.holds}")
     return 0
 
 

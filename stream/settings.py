@@ -102,6 +102,9 @@ class Settings(BaseSettings):
         10.0, ge=1, le=300, description="silence after which a worker's partitions go to others"
     )
     replication_factor: int = Field(1, ge=1, description="of topics that we create")
+    partitions: int = Field(
+        6, ge=1, le=10_000, description="of topics that we create; the most workers of a station"
+    )
 
     elasticsearch: str = Field("http://127.0.0.1:9200", description="node URLs, comma-separated")
     elasticsearch_api_key: SecretStr | None = Field(None, description="sent as `ApiKey`")

@@ -11,8 +11,13 @@ class Topic:
 
     name: str
     holds: str
-    partitions: int = 6
+    partitions: int | None = None
+    """As many as the setting says, unless given."""
     config: dict[str, str] = field(default_factory=dict)
+
+    def wanted(self, partitions: int) -> int:
+        """How many partitions it should have, where the setting says `partitions`."""
+        return self.partitions or partitions
 
 
 COLLECTED = Topic(

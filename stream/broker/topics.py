@@ -25,7 +25,7 @@ def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> list[
             if topic.name in present:
                 continue
             options = {
-                "num_partitions": topic.partitions,
+                "num_partitions": topic.wanted(settings.partitions),
                 "replication_factor": settings.replication_factor,
                 "configs": topic.config,
             }

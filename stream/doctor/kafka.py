@@ -154,14 +154,14 @@ def _lost(group: str, topic: str, reach: Sequence[Reach]) -> Iterator[Finding]:
 
 
 def _shape(topic: Topic, found: TopicState, settings: Settings) -> Iterator[Finding]:
-    name = topic.name
-    if found.partitions < topic.partitions:
+    name, wanted = topic.name, topic.wanted(settings.partitions)
+    if found.partitions < wanted:
         yield warning(
             "topic-partitions-too-few",
-            f"{name} has {found.partitions} partitions, not {topic.partitions}: no more workers "
-            "of a station can share it",
+            f"{name} has {found.partitions} partitions, not {wanted} as "
+            "EMOSTREAM_PARTITIONS says: no more workers of a station can share it",
             f"when all is read: `kafka-topics.sh --bootstrap-server {settings.kafka} --alter "
-            f"--topic {name} --partitions {topic.partitions}`",
+            f"--topic {name} --partitions {wanted}`",
         )
     if found.replicas < settings.replication_factor:
         yield warning(

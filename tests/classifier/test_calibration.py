@@ -36,6 +36,17 @@ def test_one_of_many_labels_is_scaled_by_softmax() -> None:
     assert scale.bias == pytest.approx((0.0, 0.0, 0.0), abs=0.1)  # rare classes stay rare
 
 
+def test_a_head_of_its_likeliest_label_answers_after_calibration_as_before() -> None:
+    torch.manual_seed(5)
+    logits = torch.randn(400, len(HEADS["emotion6"].labels))
+    logits[:, 0] += 1.5  # as a model does that knows one label best
+    right = torch.nn.functional.one_hot(torch.arange(400) % 6, 6)
+    scale = fit({"emotion6": logits}, {"emotion6": right}).heads["emotion6"].scale
+    assert scale.temperature != 1
+    assert set(scale.bias) == {0.0}
+    assert torch.equal(scale.apply(logits).argmax(1), logits.argmax(1))
+
+
 def test_a_few_texts_move_a_bias_less_than_many() -> None:
     logits, targets = torch.zeros(4, 1), torch.ones(4, 1)
     few = fit_scale(logits, targets, several=True).bias[0]

@@ -16,7 +16,6 @@ import yaml
 from kibana.building import FILE as DASHBOARDS
 from stack.__main__ import main as stack_main
 from stream.settings import PREFIX, Settings
-from stream.topics import CLASSIFIED, COLLECTED
 from tests.compose.composefile import PLAIN, ROOT, TLS, VARIABLE, env_file, raw
 
 Services = dict[str, Any]
@@ -239,8 +238,7 @@ def test_stations_can_be_scaled(services: Services) -> None:
     assert all("container_name" not in service for service in services.values())
     assert all("ports" not in services[name] for name in ONCE | STATIONS | CRAWLERS)
     page = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
-    assert COLLECTED.partitions == CLASSIFIED.partitions
-    assert f"{COLLECTED.partitions} partitions" in page
+    assert f"{Settings().partitions} partitions" in page
 
 
 def megabytes(text: str) -> int:

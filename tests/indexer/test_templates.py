@@ -312,13 +312,15 @@ def test_an_upgrade_that_was_cut_off_is_finished_at_the_next_start(
 @pytest.mark.stack
 def test_a_clusters_own_settings_are_kept(node: Elasticsearch) -> None:
     node.cluster.put_component_template(
-        name="emotions-v1@custom", template={"settings": {"index.refresh_interval": "9s"}}
+        name="emotions-v1@custom",
+        template={"settings": {"index.refresh_interval": "9s", "index.number_of_shards": 3}},
     )
     try:
         ElasticsearchSink(node, LIMITS, Event()).write(items(classified()))
         made = node.indices.get_settings(index="emotions-v1-2026.03", flat_settings=True)
         settings = made["emotions-v1-2026.03"]["settings"]
         assert settings["index.refresh_interval"] == "9s"
+        assert settings["index.number_of_shards"] == "3"
         assert settings["index.gc_deletes"] == "1h"
     finally:
         node.indices.delete_index_template(name="emotions-v1")

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -34,7 +35,7 @@ from stream.posts import Origin, Post
 from stream.records import Item, Outgoing, Received
 from stream.settings import Settings
 from stream.sinks import Encoded, KafkaDeadLetters, KafkaSink
-from stream.topics import DEAD_LETTER, TOPICS, Topic
+from stream.topics import COLLECTED, DEAD_LETTER, TOPICS, Topic
 
 pytestmark = pytest.mark.stack
 
@@ -113,7 +114,18 @@ def test_topics_are_created_once_with_their_declared_partitions(settings: Settin
     consumer = KafkaConsumer(**connection(settings))
     with closing(consumer):
         for topic in TOPICS:
-            assert len(consumer.partitions_for_topic(topic.name)) == topic.partitions
+            assert len(consumer.partitions_for_topic(topic.name)) == topic.wanted(6)
+
+
+@ONCE
+def test_a_topic_between_stations_gets_as_many_partitions_as_the_setting_says(
+    settings: Settings,
+) -> None:
+    new = replace(COLLECTED, name=f"collected-{uuid4().hex}")
+    create_topics(settings.model_copy(update={"partitions": 9}), [new])
+    consumer = KafkaConsumer(**connection(settings))
+    with closing(consumer):
+        assert len(consumer.partitions_for_topic(new.name)) == 9
 
 
 def test_records_come_back_in_order_with_key_value_and_crawl(
