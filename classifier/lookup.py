@@ -3,7 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_SPREAD = np.uint64(0xD6E8FEB86659FD93)  # odd; multiplying by it carries every bit to the top ones
+SPREAD = np.uint64(0xD6E8FEB86659FD93)  # odd; multiplying by it carries every bit to the top ones
+
+Table = tuple[NDArray[np.uint64], NDArray[np.int32], np.uint64]
+"""Keys, numbers, and how far a spread key is shifted to name its slot."""
 
 
 class Lookup:
@@ -49,5 +52,10 @@ class Lookup:
             other = other[~hit & (there != 0)]
         return found
 
+    @property
+    def table(self) -> Table:
+        """What a compiled kernel needs to look up by itself."""
+        return self._keys, self._numbers, self._shift
+
     def _slots(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        return ((keys * _SPREAD) >> self._shift).astype(np.int64)
+        return ((keys * SPREAD) >> self._shift).astype(np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from classifier import artifact
+from classifier import artifact, kernels
 from classifier.artifact import Artifact
 from classifier.calibration import Choice
 from classifier.explanation import Explanation, Hidden, explain, words_behind
@@ -80,7 +80,12 @@ class Predictor:
 
     @classmethod
     def load(
-        cls, path: Path | None = None, threads: int = 1, thresholds: Choice | None = None
+        cls,
+        path: Path | None = None,
+        threads: int = 1,
+        thresholds: Choice | None = None,
+        *,
+        compiled: bool = False,
     ) -> Self:
         """Loads an artifact: the given one, the one the setting names, or the shipped one.
 
@@ -88,11 +93,15 @@ class Predictor:
             path: an artifact folder.
             threads: threads for torch, in the whole process; short texts are fastest with one.
             thresholds: which of its thresholds decide; the setting's if not given.
+            compiled: whether to compile the longest loops, in the whole process, where numba is
+                installed (extra `fast`): pays after a hundred thousand texts.
 
         Raises:
             ArtifactError: the artifact is damaged, or its files do not fit one another.
         """
         torch.set_num_threads(threads)
+        if compiled:
+            kernels.load()
         loaded = artifact.load(path or load_settings().model or artifact.SHIPPED)
         return cls(loaded, thresholds or load_settings().thresholds)
 

@@ -43,7 +43,7 @@ def run(settings: Settings, stop: Event) -> ClassifierCounters:
 
 
 def _run(settings: Settings, stop: Event, counters: ClassifierCounters, status: Status) -> None:
-    predictor = Predictor.load(settings.model, settings.threads, settings.thresholds)
+    predictor = Predictor.load(settings.model, settings.threads, settings.thresholds, compiled=True)
     recogniser = load(settings.recogniser)
     predictor.label([WARM_UP], words=True)  # what is loaded at first use is loaded now
     gc.freeze()  # the models and torch stay: no collection need look at them again

@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier import kernels
 from classifier.signs import APOSTROPHE, BREAK, DOT, END, SIGN, WORD, fold, kind
 from stream.references import unescape
 
@@ -53,6 +54,7 @@ _WWW = re.compile(r"www\.\S+")
 _MENTION = re.compile(r"@\w+")
 _HASHTAG = re.compile(r"#\w+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
+SMILES, FROWNS, WINKS, CRIES = 0xE010, 0xE011, 0xE014, 0xE018  # eyes turn one into another
 _MOUTHS = {
     ")": "\ue010", "]": "\ue010", "(": "\ue011", "[": "\ue011", "d": "\ue012", "p": "\ue013",
     "/": "\ue015", "\\": "\ue015", "o": "\ue016", "|": "\ue019", "*": "\ue01a", "3": "\ue017",
@@ -62,7 +64,7 @@ _EYES[[ord(eye) for eye in ":;=<"]] = True
 _MOUTH = np.zeros(128, dtype=np.uint32)
 for _mouth, _sign in _MOUTHS.items():
     _MOUTH[ord(_mouth)] = _MOUTH[ord(_mouth.upper())] = ord(_sign)
-_PRIME = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2 ** 64
+PRIME = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2 ** 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Tokens:
 def tokenise(texts: Sequence[str]) -> Tokens:
     """Splits texts into tokens."""
     raw = _characters(texts)
+    if kernels.loaded:
+        return Tokens(*kernels.loaded.split(raw, len(texts), fold(), kind(), _EYES, _MOUTH))
     codes = fold()[raw]
     capital = (raw - np.uint32(65)) < 26
     kept = codes != 0
@@ -162,9 +166,9 @@ def _emoticons(raw: Codes, codes: Codes) -> NDArray[np.uint32]:
     fits = (mouth != 0) & ((low[place] == ord("3")) == heart) & ~(heart & nose)
     after = np.minimum(place + 1, len(raw) - 1)  # the last is END
     fits &= kind()[codes[after]] != WORD
-    winks = (raw[eyes] == ord(";")) & (mouth == ord("\ue010"))
-    cries = nose & (raw[eyes + 1] == ord("'")) & (mouth == ord("\ue011"))
-    mouth = np.where(winks, ord("\ue014"), np.where(cries, ord("\ue018"), mouth))
+    winks = (raw[eyes] == ord(";")) & (mouth == SMILES)
+    cries = nose & (raw[eyes + 1] == ord("'")) & (mouth == FROWNS)
+    mouth = np.where(winks, WINKS, np.where(cries, CRIES, mouth))
     eyes, nose, mouth = eyes[fits], nose[fits], mouth[fits]
     face[eyes + 1] = 1
     face[eyes + 1 + nose] = 1
@@ -204,7 +208,7 @@ def _powers(size: int) -> tuple[Names, Names]:
     global _cached  # grows with the longest batch, never wrong
     if len(_cached[0]) < size:
         length = max(1 << 18, 1 << size.bit_length())
-        _cached = (_chain(_PRIME, length), _chain(np.uint64(pow(int(_PRIME), -1, 1 << 64)), length))
+        _cached = (_chain(PRIME, length), _chain(np.uint64(pow(int(PRIME), -1, 1 << 64)), length))
     return _cached
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier import kernels
 from classifier.lookup import Lookup
 from classifier.text import CAPS, Tokens, names
 
 UNKNOWN = 0
-_SHIFT = np.uint64(24)  # an id takes at most 24 bits, so that (part << 24 | word) names a pair
+SHIFT = np.uint64(24)  # an id takes at most 24 bits, so that (part << 24 | word) names a pair
 
 ALIASES = {
     ".": "..",  # an ellipsis of one character
@@ -95,6 +96,10 @@ class Vocabulary:
 
     def bags(self, tokens: Tokens) -> Bags:
         """The ids of the known words and phrases of each text."""
+        if kernels.loaded:
+            tables = self._word.table, self._phrase.table
+            parts = tokens.names, tokens.offsets, tokens.shouts
+            return Bags(*kernels.loaded.bags(*parts, *tables, self._caps))
         words = self.word_ids(tokens)
         wide = np.zeros((len(words), 3), dtype=np.int32)
         wide[:, 0] = words
@@ -196,4 +201,4 @@ def _joined(
     """Where a part (column of `wide`) is followed by a word, and the keys that the two make."""
     rows = (before & (wide[:-1, part] != 0)).nonzero()[0]
     heads, lasts = wide[rows, part].astype(np.uint64), wide[rows + 1, 0].astype(np.uint64)
-    return rows, heads << _SHIFT | lasts
+    return rows, heads << SHIFT | lasts

@@ -31,7 +31,9 @@ class Models:
         Raises:
             ArtifactError: one is damaged.
         """
-        predictors = [Predictor.load(folder, threads, thresholds) for folder in folders]
+        predictors = [
+            Predictor.load(folder, threads, thresholds, compiled=True) for folder in folders
+        ]
         for one in predictors:
             one.predict(["the first text takes a while"])
         self.predictors = {one.model: one for one in predictors}

@@ -41,6 +41,6 @@ def run(command: str, arguments: Sequence[str], environment: Mapping[str, str], 
     os.environ.update(environment)
     load_settings.cache_clear()
     live.__path__.append(str(PLATFORMS))  # as if its modules lay in ingest/live/
-    setattr(Predictor, "load", staticmethod(lambda *_: PREDICTOR))  # noqa: B010
+    setattr(Predictor, "load", staticmethod(lambda *_, **__: PREDICTOR))  # noqa: B010
     sys.argv = [command, *arguments]
     cli.entry(importlib.import_module(f"{command}.__main__").main)
