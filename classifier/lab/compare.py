@@ -78,7 +78,7 @@ def compare(
             except OutOfTime as spent:
                 unfinished[name] = str(spent)
         say(f"[{number}/{len(every)}] {name}: the time is spent; {unfinished[name]}")
-    done = [cell for cell in every if cell.result() is not None]
+    done = [cell for cell in every if f"{cell.model.name}, seed {cell.seed}" not in unfinished]
     speeds = speed(done, texts)
     results = [{**(cell.result() or {}), "speed": speeds[cell.folder]} for cell in done]
     histories = {(cell.model.name, cell.seed): cell.history() for cell in done}
