@@ -186,9 +186,7 @@ def _polarity(counts: dict[str, dict[str, int]]) -> Figure:
     return figure
 
 
-def matrix(
-    axis: Axes, shares: Any, labels: Sequence[str], most: float = 1.0
-) -> AxesImage:
+def matrix(axis: Axes, shares: Any, labels: Sequence[str], most: float = 1.0) -> AxesImage:
     """A square table of shares, label by label; white is none, dark is the most."""
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=most)
     axis.set_xticks(range(len(labels)), labels)

@@ -239,7 +239,7 @@ def _made_of(cell: Cell) -> dict[str, str]:
 
 
 def _told_elsewhere(cell: Cell) -> dict[str, Any]:
-    """What a claim of an earlier version leaves out: new options' defaults, what is in the artifact."""
+    """What a claim of an earlier version leaves out: new options, and what the artifact says."""
     options = dict(wanted(cell.model.name, {"family": cell.model.family}).options)
     if not (cell.artifact / "config.json").exists():
         return {"options": options}

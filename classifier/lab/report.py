@@ -195,9 +195,12 @@ def _html(
     if compared.unfinished:
         left = [f"{name}: {why}" for name, why in compared.unfinished.items()]
         page.add("Not done yet", pages.points(left))
-    for name, shown in plots.items():
-        page.add(shown.partition(":")[0] if ":" in shown else shown,
-                 pages.paragraph(shown), pages.image((folder / name).read_bytes(), shown))  # fmt: skip
+    drawn = [
+        pages.paragraph(shown) + pages.image((folder / name).read_bytes(), shown)
+        for name, shown in plots.items()
+    ]
+    if drawn:
+        page.add("Plots", *drawn)
     options = {each["model"]: each["options"] for each in compared.results}
     page.add("Options of each model", pages.code(json.dumps(options, indent=2)))
     return page.html()
