@@ -1,10 +1,12 @@
 """Texts labelled beside the data sets: by people (`review`), by hashtags, or by a model.
 
-A file has a JSON object a line: `text`, `labels`, and, of a review, who gave them (`by`). A line
-whose labels are null was skipped by a reviewer. They join train splits, and no other.
+A file has a JSON object a line: `text`, `labels`, who gave them (`by`), and the `key` of the post.
+A line whose labels are null was skipped by a reviewer. They join train splits, and no other. What
+people say of a text counts alone; hashtags and models count where no person has said anything.
 """
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +19,9 @@ from stream.errors import UserError
 
 KNOWN = {"emotion": EMOTIONS, "suggestion": SUGGESTIONS}
 """The heads that such texts teach."""
+
+HASHTAGS = "hashtags"
+"""Who gave the labels of a distant set; a review has `at`, too, whatever its reviewer is called."""
 
 
 def added(
@@ -44,25 +49,28 @@ def added(
 
 
 def read(files: Iterable[Path]) -> dict[str, Labelled]:
-    """Head to the texts of some files, each once, with the labels that most reviewers gave.
+    """Head to the texts of some files, each once, with the labels that most people gave.
 
     Of one reviewer's answers to a text the last one counts. A text whose labels reach no majority
-    is left out.
+    is left out. Hashtags and models are asked, in the same way, of texts without a person's word.
     """
     texts: dict[str, str] = {}
-    votes: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    people: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    others: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for file in files:
         for row in rows(file):
             if not (key := repeats.key(row["text"])):
                 continue
             texts.setdefault(key, row["text"])
             by = str(row.get("by", file.name))
+            votes = others if _by_machine(row) else people
             if row["labels"] is None:
                 votes[key].pop(by, None)
             else:
                 votes[key][by] = tuple(row["labels"])
     found: dict[str, list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
-    for key, given in votes.items():
+    for key in texts:
+        given = people.get(key) or others.get(key) or {}
         counts = Counter(label for labels in given.values() for label in labels)
         agreed = {label for label, count in counts.items() if 2 * count > len(given)}
         for head, names in KNOWN.items():
@@ -72,6 +80,28 @@ def read(files: Iterable[Path]) -> dict[str, Labelled]:
         head: Labelled(tuple(text for text, _ in part), tuple(targets for _, targets in part))
         for head, part in found.items()
     }
+
+
+def _by_machine(row: Mapping[str, Any]) -> bool:
+    return "at" not in row and (row.get("by") == HASHTAGS or "probability" in row)
+
+
+def write(path: Path, made: Iterable[Mapping[str, Any]]) -> None:
+    """Replaces a file of such lines in one step, for its owner alone: it holds what people wrote.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        opened = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(opened, "w", encoding="utf-8", newline="\n") as stream:  # noqa: PTH123 - of a descriptor
+            stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in made)
+        partial.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def rows(file: Path) -> Iterator[dict[str, Any]]:

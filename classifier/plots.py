@@ -4,7 +4,7 @@ Drawn with matplotlib, which only training and evaluation need (the extra `lab`)
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
+from torch import Tensor
 
 from classifier import scores
 from classifier.answers import Answers
@@ -116,25 +117,30 @@ def _reliability(metrics: dict[str, Any]) -> Figure:
     for axis in axes[len(shown) :]:
         axis.set_axis_off()
     for axis, (name, split, found) in zip(axes, shown, strict=False):
-        bins = [each for each in found["reliability"] if each["count"] >= LEAST]
-        most = max((each["count"] for each in bins), default=1)
-        said = [each["probability"] for each in bins]
-        axis.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=1)
-        axis.plot(said, [each["frequency"] for each in bins], color=INK, linewidth=1, zorder=2)
-        axis.scatter(
-            said,
-            [each["frequency"] for each in bins],
-            [6 + 40 * (each["count"] / most) ** 0.5 for each in bins],
-            color=INK,
-            zorder=3,
-        )
-        axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
-        axis.set_xticks([0, 0.5, 1])
-        axis.set_yticks([0, 0.5, 1])
+        reliability(axis, found["reliability"])
         axis.set_title(f"{TITLES[name]} ({split})\nerror {found['calibration_error']:.3f}")
     figure.supxlabel("probability", fontsize=8)
     figure.supylabel("frequency", fontsize=8)
     return figure
+
+
+def reliability(axis: Axes, bins: Sequence[Mapping[str, float]]) -> None:
+    """How often what is said to be so likely comes true, the larger a dot the more cases."""
+    bins = [each for each in bins if each["count"] >= LEAST]
+    most = max((each["count"] for each in bins), default=1)
+    said, came = ([each[key] for each in bins] for key in ("probability", "frequency"))
+    axis.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=1)
+    axis.plot(said, came, color=INK, linewidth=1, zorder=2)
+    sizes = [6 + 40 * (each["count"] / most) ** 0.5 for each in bins]
+    axis.scatter(said, came, sizes, color=INK, zorder=3)
+    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+    axis.set_xticks([0, 0.5, 1])
+    axis.set_yticks([0, 0.5, 1])
+
+
+def confused(said: Answers) -> Tensor:
+    """Of the texts that bear a label (row), the share given each (column), (labels, labels)."""
+    return (said.right.T @ said.given) / said.right.sum(0).clamp(min=1)[:, None]
 
 
 def _f1(labels: dict[str, dict[str, Any]]) -> Figure:
@@ -155,10 +161,9 @@ def _f1(labels: dict[str, dict[str, Any]]) -> Figure:
 
 
 def _confusion(said: Answers) -> Figure:
-    share = (said.right.T @ said.given) / said.right.sum(0).clamp(min=1)[:, None]
     figure = Figure(figsize=(6.6, 6.2), layout="constrained")
     axis = figure.subplots()
-    figure.colorbar(_matrix(axis, share.tolist(), EMOTIONS), shrink=0.4, label="share")
+    figure.colorbar(matrix(axis, confused(said).tolist(), EMOTIONS), shrink=0.4, label="share")
     axis.tick_params(axis="x", rotation=90)
     axis.set(xlabel="given", ylabel="in the text")
     return figure
@@ -169,7 +174,7 @@ def _polarity(counts: dict[str, dict[str, int]]) -> Figure:
     figure = Figure(figsize=(3.4, 2.8), layout="constrained")
     axis = figure.subplots()
     shares = [[count / max(sum(row), 1) for count in row] for row in rows]
-    _matrix(axis, shares, POLARITIES)
+    matrix(axis, shares, POLARITIES)
     for row, values in enumerate(rows):
         for column, count in enumerate(values):
             dark = shares[row][column] > 0.5
@@ -181,8 +186,9 @@ def _polarity(counts: dict[str, dict[str, int]]) -> Figure:
     return figure
 
 
-def _matrix(axis: Axes, shares: list[list[float]], labels: tuple[str, ...]) -> AxesImage:
-    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+def matrix(axis: Axes, shares: Any, labels: Sequence[str], most: float = 1.0) -> AxesImage:
+    """A square table of shares, label by label; white is none, dark is the most."""
+    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=most)
     axis.set_xticks(range(len(labels)), labels)
     axis.set_yticks(range(len(labels)), labels)
     axis.tick_params(length=0)

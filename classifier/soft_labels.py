@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from classifier import checkpoint, repeats
+from classifier.text import parts
 from stream.errors import UserError
 
 LONGEST = 160
@@ -70,7 +71,7 @@ def write(
     if json.loads(origin.read_text(encoding="utf-8")).get("teacher") != teacher:
         raise UserError(f"{folder} has the labels of another teacher; label into another folder")
     count = 0
-    for number, part in enumerate(_parts(texts)):
+    for number, part in enumerate(parts(texts, PART)):
         path = folder / f"{number:05}.safetensors"
         listed = path.with_suffix(".json")
         if path.exists():
@@ -95,9 +96,3 @@ def read(folder: Path) -> tuple[list[str], Tensor]:
     if not texts:
         raise UserError(f"{folder} has no soft labels; make them with: python -m classifier label")
     return texts, torch.cat(logits)
-
-
-def _parts(texts: Iterable[str]) -> Iterator[list[str]]:
-    pending = iter(texts)
-    while part := list(islice(pending, PART)):
-        yield part

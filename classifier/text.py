@@ -11,9 +11,10 @@ character three times in a row stays twice, hashtags are `#` and their words.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from classifier import kernels
 from classifier.signs import APOSTROPHE, BREAK, DOT, END, SIGN, WORD, fold, kind
 from stream.references import unescape
 
+Thing = TypeVar("Thing")
 Codes = NDArray[np.uint32]
 Places = NDArray[np.int64]
 Names = NDArray[np.uint64]
@@ -85,6 +87,13 @@ class Tokens:
         words = [STANDS_FOR.get(word, word) for word in words]
         edges = self.offsets.tolist()
         return [words[a:b] for a, b in pairwise(edges)]
+
+
+def parts(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    """So many at once, the last of them fewer: `itertools.batched` of Python 3.12."""
+    pending = iter(things)
+    while part := list(islice(pending, size)):
+        yield part
 
 
 def tokenise(texts: Sequence[str]) -> Tokens:

@@ -1,7 +1,6 @@
 """A cascade, measured: quality against texts a second as the slow model answers more."""
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,25 +8,26 @@ from typing import Any
 
 import torch
 
-from classifier import artifact, checkpoint, readers
+from classifier import artifact, checkpoint
 from classifier.artifact import Artifact
-from classifier.calibration import Calibration
 from classifier.families import cascade, members
 from classifier.families.base import Budget
 from classifier.families.cascade import CascadeModel, sureness, threshold
 from classifier.families.members import Member
 from classifier.heads import HEADS
-from classifier.lab import cells, drawing, measures
+from classifier.lab import cells, compare, drawing, measures
 
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 SPEED_TEXTS = 1000
+Said = dict[Any, Any]
+"""Texts to what the two models say of them, and to how sure the quick one is."""
 
 
 @dataclass(frozen=True)
 class Measured:
     """What a cascade came to."""
 
-    points: list[dict[str, float]]
+    points: list[dict[str, Any]]
     markdown: str
     plot: Path
     artifact: Artifact
@@ -42,22 +42,34 @@ def measure(
     run: Path,
     command: str,
 ) -> Measured:
-    """Measures every share on dev and test of the first head, and writes one as an artifact.
+    """Measures shares on dev of the first head, and writes one, measured on test, as an artifact.
 
     Raises:
-        UserError: an artifact lacks a head, or the data folder its texts.
+        UserError: an artifact lacks a head, the data folder its texts, or the share is none.
     """
-    first, second = (members.read(each, heads) for each in (quick, slow))
     texts = cells.read(data, heads, "shipped", None)
-    head, key = heads[0], measures.main_measure(heads[0])
-    said: dict[str, Any] = {}
-    points = []
-    for each in SHARES:
-        model = CascadeModel(tuple(heads), first, second, _threshold(first, texts, each, said))
-        fitted = cells.calibrated(_Known(model, said), texts)
-        points.append(_point(model, fitted, texts, head, key, each, said))
     options = cascade.Options(str(quick), str(slow), share)
     made, _ = cascade.fit(texts.task, options, 1, run, Budget(), quiet=True)
+    first, second = (members.read(each, heads) for each in (quick, slow))
+    head, key = heads[0], measures.main_measure(heads[0])
+    dev, test = texts.task.dev[head], texts.test[head]
+    said: Said = {}
+    models = {
+        each: CascadeModel(tuple(heads), first, second, _threshold(first, texts, each, said))
+        for each in sorted({*SHARES, share})
+    }
+    speeds = compare.timed(models, dev.texts[:SPEED_TEXTS])
+    points: list[dict[str, Any]] = []
+    for each, model in models.items():
+        known = _Known(model, said)
+        fitted = cells.calibrated(known, texts)
+        point = {"share": each, "sure": round(model.sure, 4), "speed": speeds[each]}
+        point[f"dev_{key}"] = measures.measure(known, fitted, head, dev, dev=True)[key]
+        if each == share:  # test is asked about what was chosen, once
+            point["chosen"] = True
+            if len(test):
+                point[f"test_{key}"] = measures.measure(known, fitted, head, test)[key]
+        points.append(point)
     fitted = cells.calibrated(made, texts)
     name = f"cascade-{first.artifact.name}-{second.artifact.name}"
     record = {"command": command, "quick": first.artifact.model, "slow": second.artifact.model,
@@ -78,7 +90,7 @@ class _Known:
     """A cascade whose members are asked once about the texts of a split, however often it is."""
 
     cascade: CascadeModel
-    said: dict[Any, tuple[torch.Tensor, torch.Tensor]]
+    said: Said
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -103,7 +115,7 @@ class _Known:
         return self.cascade.save(folder)
 
 
-def _threshold(quick: Member, texts: cells.Texts, share: float, said: dict[Any, Any]) -> float:
+def _threshold(quick: Member, texts: cells.Texts, share: float, said: Said) -> float:
     heads = texts.task.heads
     every = tuple(text for name in heads for text in texts.task.dev[name].texts)
     if ("sure", every) not in said:
@@ -111,48 +123,23 @@ def _threshold(quick: Member, texts: cells.Texts, share: float, said: dict[Any, 
     return threshold(said["sure", every], share)
 
 
-def _point(
-    model: CascadeModel,
-    fitted: Calibration,
-    texts: cells.Texts,
-    head: str,
-    key: str,
-    share: float,
-    said: dict[Any, Any],
-) -> dict[str, float]:
-    known = _Known(model, said)
-    point = {"share": share, "sure": round(model.sure, 4)}
-    for split, part in (("dev", texts.task.dev[head]), ("test", texts.test[head])):
-        if len(part):
-            scores = measures.measure(known, fitted, head, part)
-            point[f"{split}_{key}"] = scores[key]
-    point["speed"] = round(_speed(model, texts.task.dev[head]), 1)
-    return point
-
-
-def _speed(model: CascadeModel, part: readers.Labelled) -> float:
-    """Texts a second from text to logits; the median of three rounds."""
-    some = part.texts[:SPEED_TEXTS]
-    times = []
-    for _ in range(3):
-        started = time.perf_counter()
-        model.logits(some)
-        times.append(time.perf_counter() - started)
-    return len(some) / sorted(times)[1]
-
-
-def _table(points: Sequence[dict[str, float]], head: str, key: str, command: str) -> str:
+def _table(points: Sequence[dict[str, Any]], head: str, key: str, command: str) -> str:
     name = measures.title(key)
-    splits = [split for split in ("dev", "test") if f"{split}_{key}" in points[0]]
     lines = [
         f"# Cascade: {head}, {len(HEADS[head].labels)} labels",
         "",
         f"```sh\n{command}\n```",
         "",
-        f"| slow answers | {' | '.join(f'{split} {name}' for split in splits)} | texts/s |",
-        "|---|" + "---|" * (len(splits) + 1),
+        f"| slow answers | dev {name} | texts/s |",
+        "|---|---|---|",
     ]
     for each in points:
-        scores = " | ".join(f"{each[f'{split}_{key}']:.4f}" for split in splits)
-        lines.append(f"| {each['share']:.0%} | {scores} | {each['speed']:,.0f} |")
+        mark = ", chosen" if "chosen" in each else ""
+        lines.append(
+            f"| {each['share']:.0%}{mark} | {each[f'dev_{key}']:.4f} | {each['speed']:,.0f} |"
+        )
+    for each in points:
+        if f"test_{key}" in each:
+            told = f"With the share that was chosen, {each['share']:.0%}: test {name}"
+            lines += ["", f"{told} {each[f'test_{key}']:.4f}."]
     return "\n".join(lines) + "\n"

@@ -5,6 +5,9 @@ RUN/MODEL/SEED/cell.json     what it is made of; another cell may not take its p
               /history.json  what was measured after each epoch
               /artifact/     as a station takes it
               /result.json   the scores; once it is there the cell is done
+
+A cell says what it was made of by digests: of the data files, the vocabulary, the soft labels, the
+files its words or weights start from, and the models that it is made of.
 """
 
 import json
@@ -34,13 +37,12 @@ from classifier.artifact import Artifact
 from classifier.calibration import Calibration
 from classifier.families.base import Budget, Model, Task, made
 from classifier.heads import HEADS, columns
-from classifier.lab import measures
-from classifier.lab.plan import OF_OTHERS, Wanted
+from classifier.lab import claims, measures
+from classifier.lab.plan import OF_OTHERS, Wanted, wanted
 from classifier.readers import Labelled
 from classifier.targets import right
 from classifier.text import tokenise
 from classifier.vocabulary import Vocabulary
-from stream.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -95,26 +97,32 @@ class Cell:
 def run(cell: Cell, texts: Texts, budget: Budget, command: str, *, quiet: bool) -> dict[str, Any]:
     """Trains, calibrates on dev, measures dev and test, once; gives the result.
 
+    A cell that an earlier version measured otherwise is measured anew, without training.
+
     Raises:
         OutOfTime: the budget did not do; call again to go on.
-        UserError: the folder has a cell of other settings.
+        UserError: the folder has a cell of other settings, texts or models.
     """
     about = {
         "model": cell.model.name, "family": cell.model.family, "seed": cell.seed,
         "options": dict(cell.model.options), "heads": list(texts.task.heads), **texts.origin,
+        "data": dict(texts.files), "starts_from": _starts(cell.model), "made_of": _made_of(cell),
     }  # fmt: skip
-    _claim(cell, about)
+    claims.claim(cell.folder / "cell.json", about, _told_elsewhere(cell))
     if (done := cell.result()) is not None:
-        return done
+        if done.get("measures") == measures.VERSION:
+            return done
+        there = artifact.load(cell.artifact, serving=False)
+        scores = _scores(there.answering(), there.calibration, texts)
+        return _keep(cell, {**done, **about, "measures": measures.VERSION, "scores": scores})
     family = families.family(cell.model.family)
     options = made(family.Options, _of_others(cell), cell.model.name)
     model, record = family.fit(texts.task, options, cell.seed, cell.folder, budget, quiet=quiet)
     fitted = calibrated(model, texts)
     learnt = {name: len(part) for name, part in texts.task.train.items()}
-    kept = {**about, "command": command, "texts": learnt, "data": dict(texts.files)}
-    _save(cell, model, fitted, texts, kept)
+    _save(cell, model, fitted, texts, {**about, "command": command, "texts": learnt})
     checkpoint.write_text(cell.folder / "history.json", json.dumps(record.history, indent=2) + "\n")
-    found: dict[str, Any] = {
+    found = {
         **about,
         "seconds": round(record.seconds, 1),
         "epochs": len(record.history),
@@ -122,19 +130,29 @@ def run(cell: Cell, texts: Texts, budget: Budget, command: str, *, quiet: bool) 
         "bytes": size(cell.artifact),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "threads": torch.get_num_threads(),
-        "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "scores": {
-            name: {
-                split: measures.measure(model, fitted, name, part)
-                for split, part in (("dev", texts.task.dev[name]), ("test", texts.test[name]))
-                if len(part)
-            }
-            for name in texts.task.heads
-        },
+        "measures": measures.VERSION,
+        "scores": _scores(model, fitted, texts),
     }
-    checkpoint.write_text(cell.folder / "result.json", json.dumps(found, indent=2) + "\n")
+    kept = _keep(cell, found)
     checkpoint.remove(cell.folder)
-    return found
+    return kept
+
+
+def _scores(model: Model, fitted: Calibration, texts: Texts) -> dict[str, Any]:
+    return {
+        name: {
+            split: measures.measure(model, fitted, name, part, dev=split == "dev")
+            for split, part in (("dev", texts.task.dev[name]), ("test", texts.test[name]))
+            if len(part)
+        }
+        for name in texts.task.heads
+    }
+
+
+def _keep(cell: Cell, found: dict[str, Any]) -> dict[str, Any]:
+    kept = {**found, "measured": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    checkpoint.write_text(cell.folder / "result.json", json.dumps(kept, indent=2) + "\n")
+    return kept
 
 
 def calibrated(model: Model, texts: Texts) -> Calibration:
@@ -167,8 +185,10 @@ def read(data: Path, names: Sequence[str], vocabulary: str, soft: Path | None) -
     origin = {
         "vocabulary": vocabulary,
         "words": known.words,
+        "vocabulary_sha256": claims.of_texts(known.entries),
         "texts": {name: [len(train[name]), len(dev[name]), len(test[name])] for name in names},
         "soft_labels": len(taught[0]) if taught else 0,
+        "soft_sha256": claims.of_texts(*taught) if taught else None,
     }
     task = Task(tuple(names), train, dev, known, taught)
     used = [one for each in datasets.DATA_SETS if each.head in names for one in each.files]
@@ -199,18 +219,55 @@ def _vocabulary(source: str, train: dict[str, Labelled]) -> Vocabulary:
     )
 
 
+def _starts(model: Wanted) -> dict[str, str]:
+    """The digests of the files that a model starts from, by the option that names them."""
+    named = {name: model.options.get(name) for name in ("embedding", "encoder", "teacher")}
+    if model.options.get("shipped"):
+        named["shipped"] = "shipped"
+    places = {
+        name: artifact.SHIPPED if value == "shipped" else Path(value)
+        for name, value in named.items()
+        if isinstance(value, str) and value
+    }
+    return {name: claims.of_path(path) for name, path in places.items() if path.exists()}
+
+
+def _made_of(cell: Cell) -> dict[str, str]:
+    """The models that a cell is made of, with their fingerprints."""
+    places = {name: _place(cell, name) for name in cell.model.others()}
+    return {name: artifact.load(path, serving=False).model for name, path in places.items()}
+
+
+def _told_elsewhere(cell: Cell) -> dict[str, Any]:
+    """What a claim of an earlier version leaves out: new options, and what the artifact says."""
+    options = dict(wanted(cell.model.name, {"family": cell.model.family}).options)
+    if not (cell.artifact / "config.json").exists():
+        return {"options": options}
+    config = json.loads((cell.artifact / "config.json").read_text(encoding="utf-8"))
+    words = (cell.artifact / "vocabulary.txt").read_text(encoding="utf-8")
+    members = [each["model"] for each in config.get("members", ())]
+    return {
+        "options": options,
+        "data": config["training"].get("data", {}),
+        "vocabulary_sha256": claims.of_texts(words.removesuffix("\n").split("\n")),
+        "made_of": dict(zip(cell.model.others(), members, strict=False)),
+    }
+
+
+def _place(cell: Cell, name: str) -> Path:
+    """The artifact of another model, with the seed of this cell."""
+    return cell.run / name / str(cell.seed) / "artifact"
+
+
 def _of_others(cell: Cell) -> dict[str, Any]:
     """The options, with the artifacts of this seed in place of the names of other models."""
     options = dict(cell.model.options)
     if cell.model.family not in OF_OTHERS:
         return options
 
-    def place(name: str) -> str:
-        return str(cell.run / name / str(cell.seed) / "artifact")
-
     if cell.model.family == "ensemble":
-        return {**options, "members": [place(name) for name in options["members"]]}
-    return {**options, "quick": place(options["quick"]), "slow": place(options["slow"])}
+        return {**options, "members": [str(_place(cell, name)) for name in options["members"]]}
+    return {**options, **{name: str(_place(cell, options[name])) for name in ("quick", "slow")}}
 
 
 def _save(
@@ -222,28 +279,3 @@ def _save(
     config = {"family": family, "training": record}
     whole = Artifact(name, config, texts.task.vocabulary, {}, fitted, other=model)
     return artifact.save(cell.artifact, whole)
-
-
-def _claim(cell: Cell, about: dict[str, Any]) -> None:
-    """Makes the folder, or refuses one that was begun with other settings."""
-    path = cell.folder / "cell.json"
-    if path.exists():
-        then, now = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(about))
-        for key in now:
-            if then.get(key) != now[key]:
-                other = _difference(key, then.get(key), now[key])
-                raise UserError(
-                    f"{cell.folder} was made with another {other};"
-                    " take the same settings, another name, or another --run"
-                )
-        return
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_text(path, json.dumps(about, indent=2) + "\n")
-
-
-def _difference(key: str, then: Any, now: Any) -> str:
-    if isinstance(now, dict) and isinstance(then, dict):
-        for inner in now:
-            if then.get(inner) != now[inner]:
-                return f"{key}.{inner} ({then.get(inner)!r}, not {now[inner]!r})"
-    return f"{key} ({then!r}, not {now!r})"

@@ -3,13 +3,13 @@
 import logging
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from classifier import artifact
-from classifier.families.base import Budget, OutOfTime
+from classifier.families.base import Budget, Model, OutOfTime
 from classifier.lab import cells
 from classifier.lab.cells import Cell, Texts
 from classifier.lab.measures import main_measure, title
@@ -17,6 +17,7 @@ from classifier.lab.plan import Plan
 
 logger = logging.getLogger(__name__)
 
+Name = TypeVar("Name")
 ROUNDS = 3
 SPEED_TEXTS = 2000
 """Texts that each model labels in a round."""
@@ -78,7 +79,7 @@ def compare(
             except OutOfTime as spent:
                 unfinished[name] = str(spent)
         say(f"[{number}/{len(every)}] {name}: the time is spent; {unfinished[name]}")
-    done = [cell for cell in every if cell.result() is not None]
+    done = [cell for cell in every if f"{cell.model.name}, seed {cell.seed}" not in unfinished]
     speeds = speed(done, texts)
     results = [{**(cell.result() or {}), "speed": speeds[cell.folder]} for cell in done]
     histories = {(cell.model.name, cell.seed): cell.history() for cell in done}
@@ -96,16 +97,21 @@ def speed(done: Sequence[Cell], texts: Texts) -> dict[Path, float]:
         name: artifact.load(cell.artifact, serving=False).answering()
         for name, cell in first.items()
     }
-    times: dict[str, list[float]] = {name: [] for name in models}
+    found = timed(models, some)
+    return {cell.folder: found[cell.model.name] for cell in done}
+
+
+def timed(models: Mapping[Name, Model], texts: Sequence[str]) -> dict[Name, float]:
+    """Texts a second of each model, in turn on the same texts; the median of some rounds."""
+    times: dict[Name, list[float]] = {name: [] for name in models}
     for model in models.values():
-        model.logits(some[:64])
+        model.logits(texts[:64])
     for _ in range(ROUNDS):
         for name, model in models.items():
             started = time.perf_counter()
-            model.logits(some)
+            model.logits(texts)
             times[name].append(time.perf_counter() - started)
-    rates = {name: len(some) / statistics.median(each) for name, each in times.items()}
-    return {cell.folder: round(rates[cell.model.name], 1) for cell in done}
+    return {name: round(len(texts) / statistics.median(each), 1) for name, each in times.items()}
 
 
 def best_seed(compared: Compared, name: str, run: Path) -> Cell | None:

@@ -12,17 +12,17 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from classifier import repeats
 from classifier.lab.shapes import Sample
 from classifier.labels import EMOTIONS, SENTIMENT
 from classifier.language import SUPPORTED, languages
+from classifier.own_texts import HASHTAGS
+from classifier.text import parts
 from stream.hashtags import LABELS, HashtagLabels
 
 AT_ONCE = 1024
-BY = "hashtags"
 
 _LEGEND = """\
 agrees: the model gives the label, too; instead: what it gives most often where it does not.
@@ -57,7 +57,7 @@ class Gathered:
 def gather(
     posts: Iterable[Sample], tags: HashtagLabels | None, held_out: frozenset[str], limits: Limits
 ) -> Gathered:
-    """Makes the training set; holds no more posts than go into it.
+    """Makes the training set; of a post that does not go into it a hash is kept, at most.
 
     Args:
         posts: in any number; the labels that they have from `ingest --hashtag-labels` are taken.
@@ -69,10 +69,10 @@ def gather(
     draw = random.Random(limits.seed)
     kept: dict[str, list[dict[str, Any]]] = defaultdict(list)
     met: Counter[str] = Counter()
-    for text, labels in _usable(posts, tags, held_out, limits, found):
+    for one, text, labels in _usable(posts, tags, held_out, limits, found):
         rarest = min(labels, key=lambda label: met[label])  # a post counts for one of its labels
         met[rarest] += 1
-        row = {"text": text, "labels": list(labels), "by": BY}
+        row = {"text": text, "labels": list(labels), "by": HASHTAGS, "key": one.key}
         place = len(kept[rarest])
         if place >= limits.per_label:
             found.left_out["more than enough of the label"] += 1
@@ -92,11 +92,11 @@ def _usable(
     held_out: frozenset[str],
     limits: Limits,
     found: Gathered,
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Text and labels of the posts that may train, before any cap of a label."""
+) -> Iterator[tuple[Sample, str, tuple[str, ...]]]:
+    """The posts that may train, with text and labels, before any cap of a label."""
     seen: set[int] = set()  # hashes: a tenth of what the keys themselves would take
     authors: Counter[int] = Counter()
-    for part in _parts(posts):
+    for part in parts(posts, AT_ONCE):
         found.posts += len(part)
         tongues = languages([one.text for one in part], [one.language for one in part])
         for one, tongue in zip(part, tongues, strict=True):
@@ -114,7 +114,7 @@ def _usable(
                 continue
             seen.add(hash(key))
             authors[author] += 1
-            yield text, labels
+            yield one, text, labels
 
 
 def _unfit(text: str, labels: Sequence[str], language: str, limits: Limits) -> str:
@@ -133,12 +133,6 @@ def _labelled(one: Sample, tags: HashtagLabels | None) -> tuple[str, tuple[str, 
     if one.distant or tags is None:
         return one.text, tuple(label for label in one.distant if label in LABELS)
     return tags.of_text(one.text)
-
-
-def _parts(posts: Iterable[Sample]) -> Iterator[list[Sample]]:
-    pending = iter(posts)
-    while part := list(islice(pending, AT_ONCE)):
-        yield part
 
 
 def table(found: Gathered, quality: dict[str, dict[str, Any]] | None) -> str:

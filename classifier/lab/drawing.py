@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from classifier.lab.compare import Compared
 from classifier.lab.measures import main_measure, mean, title
-from classifier.plots import FAINT, INK, LEAST, SOFT, STYLE, save
+from classifier.plots import FAINT, INK, SOFT, STYLE, reliability, save
 
 WIDTH = 7.4
 
@@ -51,8 +51,9 @@ def _scores(compared: Compared, head: str) -> Figure:
     left, right = figure.subplots(1, 2)
     for place, (name, cells, split) in enumerate(groups):
         value = mean([each[key] for each in cells])
-        ends = [mean([each[f"{key}_interval"][side] for each in cells]) for side in (0, 1)]
-        left.plot(ends, [place, place], color=FAINT, linewidth=3, solid_capstyle="butt")
+        if f"{key}_interval" in cells[0]:
+            ends = [mean([each[f"{key}_interval"][side] for each in cells]) for side in (0, 1)]
+            left.plot(ends, [place, place], color=FAINT, linewidth=3, solid_capstyle="butt")
         left.scatter([each[key] for each in cells], [place] * len(cells), 12, color=SOFT, zorder=3)
         left.scatter([value], [place], 22, color=INK, zorder=4)
         right.scatter([cells[0]["speed"]], [value], 22, color=INK)
@@ -74,13 +75,7 @@ def _reliability(compared: Compared, head: str) -> Figure:
     for axis in axes[len(groups) :]:
         axis.set_axis_off()
     for axis, (name, cells, _) in zip(axes, groups, strict=False):
-        bins = [each for each in cells[0]["bins"] if each["count"] >= LEAST]
-        axis.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
-        axis.plot([each["probability"] for each in bins], [each["frequency"] for each in bins],
-                  color=INK, linewidth=1.2, marker="o", markersize=2)  # fmt: skip
-        axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-        axis.set_xticks([0, 1])
-        axis.set_yticks([0, 1])
+        reliability(axis, cells[0]["bins"])
         axis.set_title(f"{name}\nerror {cells[0]['calibration_error']:.3f}", fontsize=6.5)
     return figure
 
@@ -106,17 +101,18 @@ def _curves(compared: Compared) -> Figure:
     return figure
 
 
-def cascade_curve(folder: Path, points: Sequence[dict[str, float]], key: str) -> Path:
-    """Quality against texts a second, a point for each share that the slow model answers."""
+def cascade_curve(folder: Path, points: Sequence[dict[str, Any]], key: str) -> Path:
+    """Quality on dev against texts a second, by share of the slow model; the chosen one on test."""
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.2), layout="constrained")
         axis = figure.subplots()
-        for split, colour in (("dev", FAINT), ("test", INK)):
-            if f"{split}_{key}" in points[0]:
-                axis.plot([each["speed"] for each in points],
-                          [each[f"{split}_{key}"] for each in points],
-                          color=colour, marker="o", markersize=3, label=split)  # fmt: skip
+        axis.plot([each["speed"] for each in points], [each[f"dev_{key}"] for each in points],
+                  color=INK, marker="o", markersize=3, label="dev")  # fmt: skip
+        for each in points:
+            if f"test_{key}" in each:
+                axis.scatter([each["speed"]], [each[f"test_{key}"]], 22, color=SOFT, zorder=3,
+                             label=f"test, at {each['share']:.0%}")  # fmt: skip
         for each in points[:: max(1, len(points) // 6)]:
             place = (each["speed"], each[f"dev_{key}"])
             axis.annotate(f"{each['share']:.0%}", place, (4, 4), textcoords="offset points",

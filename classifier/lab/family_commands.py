@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from classifier.arguments import prepare_torch
+from classifier.lab import options
 from stream.errors import UserError
 from stream.settings import load_settings
 
@@ -158,7 +159,7 @@ def _done(arguments: argparse.Namespace, plan: "Plan", ship: str | None) -> int:
         raise UserError(f"--budget must be above 0 minutes, not {arguments.budget:g}")
     run = arguments.run or RUNS / f"lab-{'-'.join(plan.heads)}"
     texts = cells.read(load_settings().data_dir, plan.heads, plan.vocabulary, arguments.soft)
-    command = " ".join(["python -m classifier", *sys.argv[1:]])
+    command = options.command_line()
     compared = compare.compare(plan, texts, run, arguments.budget, command, say=_say)
     folder = getattr(arguments, "report", None) or run / "report"
     paths = report.write(compared, folder, command)
@@ -189,7 +190,7 @@ def _cascade(arguments: argparse.Namespace) -> int:
     from classifier.lab import plan as plans
 
     heads = plans.heads_of(arguments.data.split(","))
-    command = " ".join(["python -m classifier", *sys.argv[1:]])
+    command = options.command_line()
     made = cascading.measure(
         load_settings().data_dir, heads, arguments.quick, arguments.slow, arguments.share,
         arguments.run, command,

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from classifier import scores
+from classifier import plots, scores
 from classifier.plots import FAINT, INK, SOFT, STYLE
 from stream.faces import COLOURS, POLARITY_COLOURS
 
@@ -102,11 +102,8 @@ def shares(table: Floats, labels: Sequence[str], down: str, across: str) -> Figu
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(size, 0.86 * size), layout="constrained")
         axis = figure.subplots()
-        image = axis.imshow(table, cmap="Blues", vmin=0, vmax=max(float(table.max()), 1e-9))
-        axis.set_xticks(range(len(labels)), labels, rotation=90)
-        axis.set_yticks(range(len(labels)), labels)
-        axis.tick_params(length=0)
-        axis.spines[:].set_visible(False)
+        image = plots.matrix(axis, table, labels, max(float(table.max()), 1e-9))
+        axis.tick_params(axis="x", rotation=90)
         axis.set(xlabel=across, ylabel=down)
         if len(labels) <= 8:
             _figures(axis, table)
@@ -154,16 +151,10 @@ def precision_recall(
 def reliability(probabilities: Tensor, came: Tensor) -> Figure:
     """How often what is said to be so likely comes true."""
     bins = scores.reliability(probabilities, came)
-    most = max((each["count"] for each in bins), default=1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.4, 3.4), layout="constrained")
         axis = figure.subplots()
-        axis.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
-        said, came_true = ([each[one] for each in bins] for one in ("probability", "frequency"))
-        axis.plot(said, came_true, color=INK, linewidth=1)
-        sizes = [6 + 60 * (each["count"] / most) ** 0.5 for each in bins]
-        axis.scatter(said, came_true, sizes, color=INK)
-        axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        plots.reliability(axis, bins)
         axis.set(xlabel="probability", ylabel="frequency")
         axis.set_title(f"error {scores.calibration_error(bins):.3f}")
     return figure

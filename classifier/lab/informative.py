@@ -8,7 +8,7 @@ both, one after the other is taken that is unlike those taken before, by the cos
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from classifier.lab.quality import bags
 from classifier.lab.shapes import Sample
 from classifier.labels import EMOTIONS, NEUTRAL
 from classifier.predictor import NO_KNOWN_WORD, NO_TEXT, UNSUPPORTED, Predictor
+from classifier.text import parts
 
 AT_ONCE = 1024
 POOL = 20
@@ -52,7 +53,7 @@ def informative(
     """
     pool: list[tuple[float, int, Candidate]] = []
     seen, numbers = set(known), count()
-    for part in _parts(posts):
+    for part in parts(posts, AT_ONCE):
         fresh = []
         for one in part:
             key = repeats.key(one.text)
@@ -105,9 +106,3 @@ def _logit(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = probabilities.clip(1e-4, 1 - 1e-4)
     found: NDArray[np.float64] = np.log(inside / (1 - inside))
     return found
-
-
-def _parts(posts: Iterable[Sample]) -> Iterator[list[Sample]]:
-    pending = iter(posts)
-    while part := list(islice(pending, AT_ONCE)):
-        yield part

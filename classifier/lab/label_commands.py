@@ -89,7 +89,10 @@ def _add_self_train(commands: Any) -> None:
         "--quota", type=options.count, default=500, help="posts of an emotion; default: 500"
     )
     one.add_argument(
-        "--sure", type=options.share, help="the least probability; default: the precise thresholds"
+        "--sure",
+        type=options.share,
+        help="the least probability, of posts that reach their"
+        " precise thresholds (which --sure does not lower)",
     )
     one.add_argument("--embedding", metavar="RUN", type=Path, help="a finished pre-training run")
     one.add_argument("--seed", type=options.count, help="start of every random number")
@@ -100,7 +103,7 @@ def _add_self_train(commands: Any) -> None:
 
 
 def _distant(arguments: argparse.Namespace) -> int:
-    from classifier import checkpoint, heads
+    from classifier import checkpoint, heads, own_texts
     from classifier.lab import distant, quality
     from classifier.predictor import Predictor
 
@@ -114,7 +117,7 @@ def _distant(arguments: argparse.Namespace) -> int:
             f"none of {found.posts:,} posts is labelled by a hashtag: collect some with"
             " python -m ingest … --hashtag-labels, or give --labels"
         )
-    options.write_rows(arguments.out, found.rows)
+    own_texts.write(arguments.out, found.rows)
     said = quality.quality(found.rows, Predictor.load(threads=settings.threads), settings.data_dir)
     if arguments.report:
         content = {
@@ -161,10 +164,11 @@ def _reviewed(arguments: argparse.Namespace) -> int:
     if not chosen:
         sys.stdout.write(f"no post there that {by} has not answered\n")
         return 0
-    answered = review.run(review.Session(chosen, file))
+    answered, skipped = review.run(review.Session(chosen, file))
     sys.stdout.write(
-        f"{answered} of {len(chosen)} answered, in {arguments.out}; next: python -m classifier"
-        f" review --report --out {arguments.out}, or train --reviewed {arguments.out}\n"
+        f"{answered} of {len(chosen)} answered, {skipped} skipped, in {arguments.out}; next:"
+        f" python -m classifier review --report --out {arguments.out},"
+        f" or train --reviewed {arguments.out}\n"
     )
     return 0
 
@@ -197,6 +201,7 @@ def _self_train(arguments: argparse.Namespace) -> int:
         selftraining.Choice(arguments.quota, arguments.sure),
         arguments.rounds,
         options.command_line(),
+        options.origin(arguments),
         embedding=arguments.embedding,
     )
     sys.stdout.write(selftraining.table(found) + "\n")

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from classifier import checkpoint
+from classifier import checkpoint, plots
 from classifier.answers import Answers
 from classifier.lab import clouds, figures, pages
 from classifier.lab.pages import Page
@@ -166,13 +166,12 @@ def _draw_words(view: View, page: Page, files: _Files, counts: Any, asked: Seque
 
 def _draw_answers(said: Answers, labels: tuple[str, ...], page: Page, files: _Files) -> None:
     if len(labels) > 1:
-        share = (said.right.T @ said.given) / said.right.sum(0).clamp(min=1)[:, None]
         title = "Confusion"
         page.add(
             title,
             pages.paragraph("Of the dev texts that bear a label (row), the share given another."),
             files.png("confusion", title,
-                      figures.shares(share.numpy(), labels, "in the text", "given")),
+                      figures.shares(plots.confused(said).numpy(), labels, "in the text", "given")),
         )  # fmt: skip
     average = average_precision(said.probabilities, said.right)
     drawn = figures.precision_recall(said.probabilities, said.right, labels, average)
@@ -182,7 +181,11 @@ def _draw_answers(said: Answers, labels: tuple[str, ...], page: Page, files: _Fi
         files.png("precision-recall", "Precision and recall", drawn),
     )
     drawn = figures.reliability(said.probabilities, said.right)
-    page.add("Calibration", files.png("calibration", "Calibration", drawn))
+    page.add(
+        "Calibration",
+        pages.paragraph("On dev, where it was fitted: of texts it has not seen it is worse."),
+        files.png("calibration", "Calibration", drawn),
+    )
     page.add(
         "Worst mistakes",
         pages.paragraph("Dev texts that the model was surest to know, and did not."),

@@ -1,18 +1,16 @@
 """What the laboratory's commands on posts share: where posts come from, and what is asked for."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream.errors import UserError
 from stream.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from classifier.lab.shapes import Sample
 
@@ -55,6 +53,20 @@ def named(arguments: argparse.Namespace) -> str:
     return f"{arguments.where}{span}"
 
 
+def origin(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What is read, for a record: a file with its digest."""
+    from classifier.lab import claims
+
+    path = Path(arguments.where)
+    return {
+        "from": arguments.where,
+        "sha256": claims.of_path(path) if path.is_file() else None,
+        "limit": arguments.limit,
+        "since": arguments.since and arguments.since.isoformat(),
+        "until": arguments.until and arguments.until.isoformat(),
+    }
+
+
 def count(text: str) -> int:
     """A number from 1 on, of the command line."""
     return int(_number(text, int, 1, None))
@@ -89,20 +101,3 @@ def _time(text: str) -> datetime:
 def command_line() -> str:
     """The command as it was typed."""
     return " ".join(["python -m classifier", *sys.argv[1:]])
-
-
-def write_rows(path: Path, rows: "Iterable[dict[str, Any]]") -> None:
-    """Replaces a file of NDJSON in one step.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    from classifier import checkpoint
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.write_text(
-            path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        )
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

@@ -11,9 +11,13 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
 h3 { font-size: 1rem; margin: 1.2rem 0 .2rem; }
 img, svg { max-width: 100%; height: auto; } p, td:last-child { overflow-wrap: anywhere; }
+small { color: #595959; } pre { overflow-x: auto; padding: .6rem; background: #f4f4f4; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: .2rem .9rem .2rem 0;
   vertical-align: top; }
 td { min-width: 6rem; } nav a { margin-right: 1rem; } .quiet { color: #595959; }
+.numbers { display: block; overflow-x: auto; } .numbers small { display: block; }
+.numbers :is(th, td) { text-align: right; white-space: nowrap; min-width: 0; }
+.numbers :is(th, td):first-child { text-align: left; }
 .heat span { padding: .1rem .15rem; border-radius: .2rem; }
 """
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -68,11 +72,21 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p{f' class={kind!r}' if kind else ''}>{escape(text)}</p>"
 
 
-def rows(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def points(lines: Sequence[str]) -> str:
+    """A list."""
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+
+
+def code(text: str) -> str:
+    """A text as it is typed."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def rows(headings: Sequence[str], lines: Sequence[Sequence[str]], kind: str = "") -> str:
     """A table; its cells are HTML already."""
     head = "".join(f"<th>{escape(one)}</th>" for one in headings)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in lines)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<table{f' class={kind!r}' if kind else ''}><tr>{head}</tr>{body}</table>"
 
 
 def heat(tokens: Sequence[str], weights: Sequence[float]) -> str:

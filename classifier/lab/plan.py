@@ -5,8 +5,9 @@ of one model are varied (docs/laboratory.md has an example of each).
 """
 
 import itertools
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from classifier import families
 from classifier.families.base import as_json, made
 from classifier.heads import HEADS
+from classifier.lab import measures
 from stream.errors import UserError
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -68,9 +70,15 @@ def recipe(name: str) -> Plan:
     """
     path, content = _committed(RECIPES, name)
     _only(path, content, {"about", "data", "seeds", "models", "goals", "vocabulary"})
+    for key, is_right, told in _SAID:
+        if key in content and not is_right(content[key]):
+            raise UserError(f"{path}: {key} must be {told}, not {content[key]!r}")
     models = content.get("models")
-    if not isinstance(models, dict) or not models:
+    if not models:
         raise UserError(f"{path}: [models.NAME] is missing")
+    for name, options in models.items():
+        if not isinstance(options, dict):
+            raise UserError(f"{path}: models.{name} must be a table of options, not {options!r}")
     try:
         goals = tuple(Goal(**each) for each in content.get("goals", ()))
     except TypeError as error:
@@ -80,9 +88,28 @@ def recipe(name: str) -> Plan:
         tuple(wanted(each, options) for each, options in models.items()),
         tuple(content.get("seeds", (1,))),
         goals,
-        str(content.get("about", "")),
-        str(content.get("vocabulary", "shipped")),
+        content.get("about", ""),
+        content.get("vocabulary", "shipped"),
     )
+
+
+def _list_of(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(type(one) is kind for one in value)
+
+
+def _a(kind: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) is kind
+
+
+_SAID: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("about", _a(str), "text"),
+    ("vocabulary", _a(str), "text"),
+    ("data", _list_of(str), 'a list of data sets, like ["emotion"]'),
+    ("seeds", _list_of(int), "a list of numbers from 0, like [1, 2, 3]"),
+    ("models", _a(dict), "tables, one [models.NAME] each"),
+    ("goals", _list_of(dict), "tables, one [[goals]] each"),
+)
+"""What each key of a recipe must be."""
 
 
 def wanted(name: str, options: Mapping[str, Any]) -> Wanted:
@@ -139,8 +166,12 @@ def grid(name: str) -> tuple[Wanted, ...]:
     for option, values in varied.items():
         if not isinstance(values, list) or not values:
             raise UserError(f"{path}: grid.{option} must be a list of values")
-    base: dict[str, Any] = content.get("base", {})
-    if content.get("every"):
+    base, every = content.get("base", {}), content.get("every", False)
+    if not isinstance(base, dict):
+        raise UserError(f"{path}: base must be a table of options, not {base!r}")
+    if not isinstance(every, bool):
+        raise UserError(f"{path}: every must be true or false, not {every!r}")
+    if every:
         combinations = [
             dict(zip(varied, values, strict=True)) for values in itertools.product(*varied.values())
         ]
@@ -148,16 +179,25 @@ def grid(name: str) -> tuple[Wanted, ...]:
         combinations = [{option: value} for option, values in varied.items() for value in values]
     found: dict[str, Wanted] = {}
     for each in combinations:
-        name = " ".join([model, *(f"{key}={value}" for key, value in each.items())])
-        found[name] = wanted(name, {"family": model, **base, **each})
+        name = " ".join([model, *(f"{key}={_slug(value)}" for key, value in each.items())])
+        made = wanted(name, {"family": model, **base, **each})
+        if name in found and found[name] != made:
+            raise UserError(f"{path}: two models would be called {name!r}, which names a folder")
+        found[name] = made
     return tuple(found.values())
+
+
+def _slug(value: Any) -> str:
+    """A value as a folder may be called."""
+    return re.sub(r"[^\w.,=+-]+", "-", str(value))
 
 
 def check(plan: Plan) -> Plan:
     """The plan, the models that are made of others last.
 
     Raises:
-        UserError: a model is made of others that are not in the plan, or a seed is none.
+        UserError: a model is made of others that are not in the plan, a seed is none, or a goal is
+            of something that is not measured.
     """
     if not plan.seeds or min(plan.seeds) < 0:
         raise UserError("--seeds takes numbers from 0, like 1,2,3")
@@ -170,8 +210,28 @@ def check(plan: Plan) -> Plan:
             if other not in names or other == model.name:
                 told = ", ".join(names)
                 raise UserError(f"{model.name} is made of {other!r}, which is not among {told}")
+    for goal in plan.goals:
+        _check_goal(plan, goal)
     ordered = sorted(plan.models, key=lambda model: len(_below(model, plan.models)))
     return replace(plan, models=tuple(ordered))
+
+
+def _check_goal(plan: Plan, goal: Goal) -> None:
+    head = goal.head or plan.heads[0]
+    if head in plan.heads:
+        kinds = measures.SEVERAL if HEADS[head].several else measures.ONE
+    else:
+        kinds = {}
+    for key, value, there in (
+        ("model", goal.model, [model.name for model in plan.models]),
+        ("head", head, list(plan.heads)),
+        ("measure", goal.measure, list(kinds)),
+        ("split", goal.split, ["dev", "test"]),
+    ):
+        if value not in there:
+            raise UserError(f"a goal's {key} is {value!r}: there are {', '.join(there)}")
+    if type(goal.least) not in (int, float) or not 0 <= goal.least <= 1:
+        raise UserError(f"a goal's least must be a number from 0 to 1, not {goal.least!r}")
 
 
 def _below(model: Wanted, models: Sequence[Wanted]) -> list[str]:

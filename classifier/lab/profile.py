@@ -8,23 +8,26 @@ not label.
 import hashlib
 import heapq
 import json
+import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from classifier import checkpoint, heads, readers, repeats
+from classifier import checkpoint, heads, making, own_texts, readers, repeats
 from classifier.artifact import Artifact
 from classifier.lab.shapes import Sample
 from classifier.labels import EMOTIONS, POLARITIES
 from classifier.language import SUPPORTED, UNKNOWN
 from classifier.predictor import Predictor
-from classifier.text import tokenise
+from classifier.text import parts, tokenise
 from stream.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 FILE = "profile.json"
 TEXTS = 20_000
@@ -108,8 +111,7 @@ class Profile:
 def profile(posts: Iterable[Sample], model: Predictor, made_of: str) -> Profile:
     """Counts posts; holds none of them."""
     found, words = Profile(model.model, made_of), Counter[str]()
-    pending = iter(posts)
-    while part := list(islice(pending, AT_ONCE)):
+    for part in parts(posts, AT_ONCE):
         _count(found, words, part, model)
         if len(words) > MOST_WORDS:
             words = Counter({word: count for word, count in words.items() if count > 1})
@@ -149,17 +151,31 @@ def _count(found: Profile, words: Counter[str], posts: list[Sample], model: Pred
                 words.update(word for word in new if word[:1].isalpha())
 
 
-def training_texts(source: Artifact, data: Path) -> Iterator[Sample]:
-    """Texts that a model learned from: raters', and the unlabelled ones if it had a teacher.
+def training_texts(source: Artifact, data: Path, own: Sequence[Path] = ()) -> Iterator[Sample]:
+    """Texts that a model learned from: raters', reviewed ones, unlabelled ones if it had a teacher.
 
     A part drawn by the digests of the texts: the same one each time.
 
+    Args:
+        source: the model; its heads' texts are taken.
+        data: the data folder.
+        own: the files of its labelled texts beside the data sets.
+
     Raises:
-        UserError: the data folder lacks the required sets.
+        UserError: the data folder lacks the required sets, or a file of the model's is not named.
     """
-    labelled = (text for part in heads.training(data).values() for text in part.texts)
-    taught = bool(source.config.get("training", {}).get("soft_labels"))
-    every = chain(labelled, readers.corpora(data) if taught else ())
+    made = source.config.get("training", {})
+    for name, digest in made.get("own_texts", {}).items():
+        path = next((one for one in own if one.name == name), None)
+        if path is None:
+            raise UserError(f"the model learned from {name}, too: name it with --reviewed")
+        if path.is_file() and making.checksum(path) != digest:
+            logger.warning("%s is not as it was when the model learned from it", path)
+    there = heads.training(data)
+    learnt = {name: there[name] for name in made.get("texts", source.heads()) if name in there}
+    labelled = own_texts.added(learnt, own, heads.held_out_keys(data))
+    texts = (text for part in labelled.values() for text in part.texts)
+    every = chain(texts, readers.corpora(data) if made.get("soft_labels") else ())
     pairs = ((hashlib.sha256(repeats.key(text).encode()).digest()[:8], text) for text in every)
     for _, text in sorted(dict(heapq.nsmallest(TEXTS, pairs)).items()):
         yield Sample(text)

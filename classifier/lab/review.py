@@ -111,8 +111,10 @@ class Session:
         self.chosen = set(before) if before is not None else model
 
 
-def run(session: Session, source: TextIO | None = None, sink: TextIO | None = None) -> int:
-    """Asks until all posts are answered or the person ends it; returns how many were answered."""
+def run(
+    session: Session, source: TextIO | None = None, sink: TextIO | None = None
+) -> tuple[int, int]:
+    """Asks until all posts are answered or the person ends it; returns answers and skips."""
     source, sink = source or sys.stdin, sink or sys.stdout
     drawn = source.isatty() and sink.isatty()
     with _single_keys(source, drawn=drawn):
@@ -124,7 +126,8 @@ def run(session: Session, source: TextIO | None = None, sink: TextIO | None = No
             session.press(next(pressed, "\x04"))
     if drawn:
         sink.write("\x1b[2J\x1b[H")
-    return len(session.answers)
+    skipped = session.answers.count(None)
+    return len(session.answers) - skipped, skipped
 
 
 @contextmanager

@@ -33,6 +33,10 @@ def _add_profile(commands: Any) -> None:
     one.add_argument("folder", metavar="RUN", nargs="?", type=Path, help=options.MODEL)
     options.add_source(one, required=False)
     one.add_argument("--out", metavar="FILE", type=Path, help="default: profile.json of the model")
+    one.add_argument(
+        "--reviewed", metavar="FILE", nargs="+", type=Path, default=[],
+        help="the files that the model was trained with, where train had --reviewed",
+    )  # fmt: skip
     one.set_defaults(call=_profile)
 
 
@@ -79,8 +83,10 @@ def _profile(arguments: argparse.Namespace) -> int:
     if arguments.where and not arguments.out:
         raise UserError("--from needs --out: profile.json in the model is of its training texts")
     model = Predictor.load(folder, settings.threads)
-    made_of, texts = "its training texts", profile.training_texts(model.artifact, settings.data_dir)
-    if arguments.where:
+    made_of = "its training texts"
+    if not arguments.where:
+        texts = profile.training_texts(model.artifact, settings.data_dir, arguments.reviewed)
+    else:
         made_of, texts = options.named(arguments), options.posts(arguments, DRIFT_OF)
     found = profile.profile(texts, model, made_of)
     found.save(path := arguments.out or folder / profile.FILE)

@@ -1,5 +1,6 @@
 """Self-training: a model labels posts, the likeliest of each label join the train split, again.
 
+RUN/settings.json       settings, posts and data of all rounds; others are refused
 RUN/embedding/          the embedding of all rounds
 RUN/round-0/            trained on the raters' labels alone: the comparison
 RUN/round-N/texts.ndjson  what the model of the round before was surest of
@@ -16,18 +17,19 @@ from crowding out the rest.
 import heapq
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from classifier import answers, checkpoint, heads, making, repeats
+from classifier import answers, checkpoint, datasets, heads, making, own_texts, repeats
 from classifier.artifact import load
+from classifier.lab import claims
 from classifier.lab.shapes import Sample
 from classifier.labels import EMOTIONS
 from classifier.predictor import Predictor
 from classifier.scores import short
+from classifier.text import parts
 from classifier.thresholds import BELIEF, crossed_macro_f1
 from classifier.training import TrainConfig
 from stream.errors import UserError
@@ -39,6 +41,8 @@ LUCK = 0.005
 """Dev macro-F1 that another seed alone may bring; docs/experiments.md, section 4."""
 
 NAME = "self-trained"
+Taken = tuple[float, str, tuple[str, ...], str, str]
+"""Probability, key of the text, labels, text, key of the post."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Choice:
     """What is taken in a round."""
 
     quota: int = 500  # posts of one emotion, at most
-    sure: float | None = None  # the least probability; the precise threshold of the emotion if none
+    sure: float | None = None  # the least probability, above what the precise thresholds ask for
     least_words: int = 4  # of a post
 
 
@@ -67,6 +71,7 @@ def self_train(
     choice: Choice,
     rounds: int,
     command: str,
+    source: Mapping[str, Any],
     *,
     embedding: Path | None = None,
     quiet: bool = False,
@@ -81,9 +86,24 @@ def self_train(
         choice: which posts are taken.
         rounds: how often.
         command: what the artifacts say they were made with.
+        source: where the posts are from.
         embedding: a finished pre-training run; one is made if not given.
         quiet: no progress bars.
+
+    Raises:
+        UserError: the folder was begun with other settings, posts or data.
     """
+    about = {
+        "training": asdict(config),
+        "choice": asdict(choice),
+        "posts": dict(source),
+        "embedding": claims.of_path(embedding) if embedding else None,
+        "data": {
+            path.relative_to(data).as_posix(): claims.of_path(path)
+            for path in datasets.used_files(data)
+        },
+    }
+    claims.claim(run / "settings.json", about)
     held_out = heads.held_out_keys(data)
     known = held_out | {repeats.key(one) for one in heads.training(data)["emotion"].texts}
     embedding = embedding or making.prepare_embedding(data, run, None, config, resume=True)
@@ -95,7 +115,7 @@ def self_train(
             own = [folder / "texts.ndjson"]
             if not own[0].exists():
                 model = Predictor(load(run / f"round-{number - 1}" / "artifact"), "precise")
-                _write(own[0], chosen(model, posts(), known, choice))
+                own_texts.write(own[0], chosen(model, posts(), known, choice))
         if not (folder / "artifact" / "manifest.json").exists():
             name = f"{NAME}-{number}"
             begun = checkpoint.exists(folder)
@@ -122,9 +142,9 @@ def chosen(
     Raises:
         UserError: none is taken.
     """
-    best: dict[str, list[tuple[float, str, tuple[str, ...], str]]] = {one: [] for one in EMOTIONS}
+    best: dict[str, list[Taken]] = {one: [] for one in EMOTIONS}
     seen = set(known)
-    for part in _parts(posts):
+    for part in parts(posts, AT_ONCE):
         fresh = []
         for one in part:
             key = repeats.key(one.text)
@@ -140,16 +160,17 @@ def chosen(
             if choice.sure is not None and likely < choice.sure:
                 continue
             kept = best[prediction.primary]
-            heapq.heappush(kept, (likely, key, prediction.emotions, one.text))
+            heapq.heappush(kept, (likely, key, prediction.emotions, one.text, one.key))
             if len(kept) > choice.quota:
                 heapq.heappop(kept)
     rows = [
-        {"text": text, "labels": labels, "probability": likely, "by": model.model}
+        {"text": text, "labels": labels, "probability": likely, "by": model.model, "key": post}
         for kept in best.values()
-        for likely, _, labels, text in sorted(kept, reverse=True)
+        for likely, _, labels, text, post in sorted(kept, reverse=True)
     ]
     if not rows:
-        raise UserError("the model is sure of no post: give more posts, or a lower --sure")
+        lower = ", or a lower --sure" if choice.sure is not None else ""
+        raise UserError(f"no post reaches its precise threshold: give more posts{lower}")
     return rows
 
 
@@ -170,12 +191,6 @@ def table(found: list[Round]) -> str:
     return "\n".join([*lines, f"best: round {best.number}; {last}"])
 
 
-def _parts(posts: Iterable[Sample]) -> Iterator[list[Sample]]:
-    pending = iter(posts)
-    while part := list(islice(pending, AT_ONCE)):
-        yield part
-
-
 def _measured(number: int, folder: Path, data: Path, own: list[Path]) -> Round:
     loaded = load(folder / "artifact")
     dev = heads.HEADS["emotion"].read(data, "dev")
@@ -186,11 +201,6 @@ def _measured(number: int, folder: Path, data: Path, own: list[Path]) -> Round:
         first = json.loads(line)["labels"][0]
         taken[first] = taken.get(first, 0) + 1
     return Round(number, taken, score)
-
-
-def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    checkpoint.write_text(path, "".join(lines))
 
 
 def _save(path: Path, found: list[Round], choice: Choice, command: str) -> None:

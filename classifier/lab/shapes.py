@@ -6,27 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from classifier.labels import EMOTIONS
 from stream.codec import decode_classified, decode_collected
 from stream.errors import InvalidRecord
 from stream.posts import (
     MAX_TEXT,
     AuthorDeletion,
-    Classification,
     ClassifiedPost,
     Deletion,
     Post,
     author_key,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a model said of a post when it went through the line."""
-
-    model: str
-    emotions: tuple[str, ...]
-    probabilities: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +26,8 @@ class Sample:
     key: str = ""  # `platform:native_id`
     author: str = ""  # `platform:author:id`
     language: str | None = None  # as the platform says
-    hashtags: tuple[str, ...] = ()
     distant: tuple[str, ...] = ()  # labels from hashtags, which are no longer in the text
     time: datetime | None = None  # the post's own
-    said: Said | None = None
 
 
 @dataclass
@@ -95,21 +82,19 @@ def of_record(value: bytes) -> Sample | None:
         return _of_object(content)
     record = (decode_classified if kind == "classified_post" else decode_collected)(value)
     if isinstance(record, ClassifiedPost):
-        return of_post(record.post, record.classification)
+        return of_post(record.post)
     return of_post(record) if isinstance(record, Post) else None
 
 
-def of_post(post: Post, said: Classification | None = None) -> Sample:
+def of_post(post: Post) -> Sample:
     """What the laboratory keeps of a post."""
     return Sample(
         text=post.text,
         key=post.key,
         author=author_key(post.platform, post.author.id) if post.author.id else "",
         language=post.language,
-        hashtags=post.hashtags,
         distant=post.distant_labels,
         time=post.created_at,
-        said=Said(said.model, said.emotions, said.probabilities) if said else None,
     )
 
 
@@ -117,19 +102,14 @@ def of_document(hit: Mapping[str, Any]) -> Sample:
     """Reads a document of the index."""
     fields = hit["_source"]
     ours = fields.get("emostream", {})
-    emotion = ours.get("emotion", {})
     author, platform = fields.get("user", {}).get("id"), fields["event"]["provider"]
     return Sample(
         text=fields.get("message", ""),
         key=hit["_id"],
         author=author_key(platform, author) if author else "",
         language=ours.get("language"),
-        hashtags=tuple(fields.get("tags", ())),
         distant=tuple(ours.get("distant_labels", ())),
         time=datetime.fromisoformat(fields["@timestamp"]),
-        said=Said(
-            ours.get("model", ""), tuple(emotion.get("labels", ())), emotion.get("probability", {})
-        ),
     )
 
 
@@ -139,28 +119,13 @@ def _of_object(content: Mapping[str, Any]) -> Sample:
         raise InvalidRecord("text: " + ("is missing" if text is None else "is no string"))
     if len(text) > MAX_TEXT:
         raise InvalidRecord(f"text: is longer than {MAX_TEXT:,} characters")
-    said = None
-    if isinstance(model := content.get("model"), str):
-        probabilities = content.get("probabilities")
-        numbers = probabilities if isinstance(probabilities, Mapping) else {}
-        said = Said(
-            model,
-            tuple(one for one in _strings(content.get("emotions")) if one in EMOTIONS),
-            {one: float(numbers[one]) for one in EMOTIONS if _is_share(numbers.get(one))},
-        )
     language, key = content.get("language"), content.get("key")
     return Sample(
         text=_whole(text),
         key=key if isinstance(key, str) else "",
         language=language if isinstance(language, str) else None,
-        hashtags=_strings(content.get("hashtags")),
         distant=_strings(content.get("distant_labels")),
-        said=said,
     )
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= 1
 
 
 def _whole(text: str) -> str:

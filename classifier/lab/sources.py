@@ -5,18 +5,19 @@
     FILE, -                a text a line, the last column of a .tsv, or NDJSON; .gz is taken too
 
 NDJSON holds records of the topics, what `classify` writes, or objects with `text`. Posts come one
-by one: what is kept meanwhile is the ids of deleted posts, which are left out, nothing else.
+by one: what is kept meanwhile is the ids of deleted posts, which are left out, and, of a limit of
+Kafka's, the newest posts by their own time.
 """
 
 import gzip
+import heapq
 import logging
 import sys
 import zlib
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 STDIN = "-"
 _TOPICS = {"kafka": CLASSIFIED} | {f"kafka:{one.name}": one for one in (COLLECTED, CLASSIFIED)}
-_FIELDS = ["message", "@timestamp", "event.provider", "user.id", "tags", "emostream.language",
-           "emostream.distant_labels", "emostream.emotion", "emostream.model"]  # fmt: skip
+_FIELDS = ["message", "@timestamp", "event.provider", "user.id", "emostream.language",
+           "emostream.distant_labels"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Wanted:
 
 
 def read(wanted: Wanted, settings: Settings) -> Iterator[Sample]:
-    """Gives the posts of a source; those of the index from the newest on.
+    """Gives the posts of a source; those of the index, and Kafka's of a limit, from the newest on.
 
     Records that cannot be read are left out, and their number is logged at the end.
 
@@ -69,7 +70,7 @@ def read(wanted: Wanted, settings: Settings) -> Iterator[Sample]:
         found = _of_file(Path(wanted.where))
     timely = (one for one in found if _in_time(one, wanted))
     if wanted.where in _TOPICS and wanted.limit:
-        return iter(deque(timely, wanted.limit))
+        return iter(heapq.nlargest(wanted.limit, timely, key=_moment))
     return islice(timely, wanted.limit)
 
 
@@ -79,6 +80,10 @@ def _in_time(one: Sample, wanted: Wanted) -> bool:
     return not (
         (wanted.since and one.time < wanted.since) or (wanted.until and one.time >= wanted.until)
     )
+
+
+def _moment(one: Sample) -> datetime:
+    return one.time or datetime.min.replace(tzinfo=UTC)
 
 
 def _of_topic(settings: Settings, topic: Topic) -> Iterator[Sample]:

@@ -28,7 +28,8 @@ class View:
     head: str
     model: Predictor
     texts: Sequence[str]
-    right: Tensor  # (texts, labels), raters' labels, or the model's where there are none
+    right: Tensor  # (texts, labels)
+    source: str  # whose labels they are
     said: Answers | None = None  # of the dev split, of a labelled set
     times: Sequence[datetime | None] = ()
 
@@ -36,11 +37,6 @@ class View:
     def labels(self) -> tuple[str, ...]:
         """Of the head."""
         return HEADS[self.head].labels
-
-    @property
-    def source(self) -> str:
-        """Whose labels they are."""
-        return "raters" if self.said is not None else "the model"
 
 
 def of_set(name: str, data: Path, model: Predictor) -> View:
@@ -64,7 +60,7 @@ def of_set(name: str, data: Path, model: Predictor) -> View:
     if name in model.artifact.calibration.heads and len(dev):
         said = answers.of_split(model.artifact, model, name, dev)
     right = targets.right(name, train)
-    return View(f"{name}, train split", name, model, train.texts, right, said)
+    return View(f"{name}, train split", name, model, train.texts, right, "the data set", said)
 
 
 def of_posts(name: str, posts: Iterator[Sample], model: Predictor) -> View:
@@ -79,7 +75,8 @@ def of_posts(name: str, posts: Iterator[Sample], model: Predictor) -> View:
     said = model.label([one.text for one in found], [one.language for one in found])
     right = torch.from_numpy(said.given["emotion"]).double()
     times = [one.time for one in found]
-    return View(name, "emotion", model, [one.text for one in found], right, None, times)
+    texts = [one.text for one in found]
+    return View(name, "emotion", model, texts, right, "the model", None, times)
 
 
 def history_of(run: Path) -> list[dict[str, float]]:

@@ -39,6 +39,34 @@ def test_of_several_reviewers_the_majority_counts_and_of_one_the_last_answer(
     assert found["suggestion"].texts == ("why not open on Sundays",)
 
 
+def test_what_a_person_says_stands_against_any_number_of_hashtags_and_models(
+    tmp_path: Path,
+) -> None:
+    tagged = {**row("won", ["joy"], own_texts.HASHTAGS), "key": "lab:1"}
+    said = {**row("won", ["joy"], "m@1"), "probability": 0.9}
+    person = {**row("Won!", ["love"], own_texts.HASHTAGS), "at": "2026-11-01T12:00:00+00:00"}
+    found = own_texts.read([file(
+        tmp_path, tagged, said, person,
+        {**tagged, "text": "lost"}, {**said, "text": "lost", "labels": ["joy", "love"]},
+        {**tagged, "text": "torn"}, row("torn", ["joy"], "ann"), row("torn", ["love"], "bob"),
+        {**tagged, "text": "seen"}, row("seen", None),
+    )])["emotion"]  # fmt: skip
+    assert dict(zip(found.texts, found.targets, strict=True)) == {
+        "won": (LOVE,), "lost": (JOY,), "seen": (JOY,)
+    }  # fmt: skip
+
+
+def test_a_file_of_peoples_texts_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "own.ndjson"
+    for text in ("won", "lost"):
+        own_texts.write(path, [row(text, ["joy"])])
+        assert path.stat().st_mode & 0o077 == 0
+    assert [one["text"] for one in own_texts.rows(path)] == ["lost"]
+    assert list(path.parent.iterdir()) == [path]
+    with pytest.raises(UserError, match="cannot be written: Is a directory"):
+        own_texts.write(tmp_path, [])
+
+
 def test_they_replace_the_same_text_of_the_train_split_and_never_come_from_a_held_out_one(
     small_data: Path, tmp_path: Path
 ) -> None:

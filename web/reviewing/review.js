@@ -2,7 +2,7 @@
 
 const part = (id) => document.getElementById(id);
 const name = part("by");
-let posts = [], place = 0, chosen = new Set(), keys = {}, busy = false;
+let posts = [], place = 0, chosen = new Set(), keys = {}, busy = false, blind = false;
 
 part("who").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -11,14 +11,17 @@ part("who").addEventListener("submit", async (event) => {
 
 async function load() {
   say("Choosing posts …");
-  const found = await ask(`/v1/review?by=${encodeURIComponent(name.value)}`);
+  blind = part("blind").checked;
+  const found = await ask(`/v1/review?by=${encodeURIComponent(name.value)}${blind ? "&blind=1" : ""}`);
   if (!found) return;
   posts = found.posts;
   place = 0;
   keys = Object.fromEntries(found.labels.map((one) => [one.key, one.label]));
+  part("help").textContent = blind ? "No label is chosen yet." : "The model's labels are chosen already.";
   part("model").textContent = `Model ${found.model}.`;
   part("labels").replaceChildren(...found.labels.map(button));
   name.readOnly = true;
+  part("blind").blur();
   name.blur(); // letters are for labels now
   open();
 }
@@ -59,7 +62,7 @@ async function answer(labels) {
   if (busy || !posts[place]) return;
   if (labels && !labels.length) return say("Give at least one label: neutral says that there is no emotion.");
   busy = true;
-  const kept = await ask("/v1/review", { by: name.value, post: posts[place].post, labels });
+  const kept = await ask("/v1/review", { by: name.value, post: posts[place].post, labels, blind });
   busy = false;
   if (!kept) return;
   posts[place].chosen = labels ?? posts[place].labels;

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from classifier import __main__ as commands
 from classifier import artifact
 from classifier.lab.cells import Cell
-from classifier.lab.plan import RECIPES, Plan, changed, check, grid, recipe, wanted
+from classifier.lab.plan import RECIPES, Goal, Plan, changed, check, grid, recipe, wanted
 from stream.errors import UserError
 from stream.settings import load_settings
 
@@ -49,6 +50,8 @@ def test_one_command_makes_a_table_plots_and_a_page_and_a_second_one_nothing_ane
     assert all(float(row["texts_per_second"]) > 0 for row in rows)
     page = (run / "report/report.html").read_text()
     assert "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page
+    assert "dev macro-F1 of heads with several labels is crossed" in page.replace("\n", " ")
     assert page.count("data:image/png;base64,") == 3
     assert (run / "report/report.md").read_text().count("| tfidf |") == 1
 
@@ -80,12 +83,17 @@ def test_a_cascade_is_measured_as_a_curve_and_written_as_an_artifact(
     models = ["--quick", str(quick), "--slow", str(slow), "--data", "emotion,polarity"]
     assert main(["cascade", *models, "--share", "0.25", "--run", str(tmp_path)]) == 0
     points = json.loads((tmp_path / "cascade.json").read_text())
-    assert [each["share"] for each in points][::10] == [0.0, 1.0]
+    assert [points[0]["share"], points[-1]["share"]] == [0.0, 1.0]
+    (chosen,) = [each for each in points if "chosen" in each]
+    assert chosen["share"] == 0.25
+    assert [each for each in points if "test_macro_f1" in each] == [chosen], "test is asked once"
     alone = made["ann"].result() or {}
     wanted = alone["scores"]["emotion"]["dev"]["macro_f1"]
     assert points[-1]["dev_macro_f1"] == pytest.approx(wanted, abs=0.02)
     assert (tmp_path / "cascade.png").stat().st_size > 1000
-    assert "| 100% | " in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "| 100% | " in shown
+    assert f"chosen, 25%: test macro F1 {chosen['test_macro_f1']:.4f}" in shown
     assert artifact.load(tmp_path / "artifact").name == "cascade-lexicon-1-ann-1"
 
 
@@ -138,7 +146,13 @@ def test_a_grid_varies_one_option_at_a_time_or_all(tmp_path: Path) -> None:
         "lstm depth=1", "lstm depth=2", "lstm rate=0.1", "lstm rate=0.2"
     ]  # fmt: skip
     assert all(model.options["units"] == 8 for model in models)
-    path.write_text("every = true\n" + path.read_text())
+    path.write_text('model = "lstm"\n[grid]\nembedding = ["random", "vectors/glove.txt"]\n')
+    named = check(Plan(("emotion",), grid(str(path)))).models
+    assert [model.name for model in named] == [
+        "lstm embedding=random", "lstm embedding=vectors-glove.txt"
+    ]  # fmt: skip
+    assert named[1].options["embedding"] == "vectors/glove.txt"
+    path.write_text('every = true\nmodel = "lstm"\n[grid]\ndepth = [1, 2]\nrate = [0.1, 0.2]\n')
     assert [model.name for model in grid(str(path))][-1] == "lstm depth=2 rate=0.2"
 
 
@@ -159,10 +173,32 @@ def test_what_is_asked_wrongly_is_answered_with_what_there_is(tmp_path: Path) ->
         ('data = ["moods"]\n[models.lstm]\n', "no data set 'moods'"),
         ('data = ["emotion"]\n[models.lsmt]\n', "no family 'lsmt'"),
         ('data = ["emotion"]\n[models.lstm]\n[[goals]]\nmodle = "x"\n', "goals: "),
+        ('data = ["emotion"]\nseeds = "abc"\n[models.lstm]\n', "seeds must be a list of numbers"),
+        ('data = ["emotion"]\nseeds = 1\n[models.lstm]\n', "seeds must be a list of numbers"),
+        ("data = 3\n[models.lstm]\n", "data must be a list of data sets"),
+        ('data = "emotion"\n[models.lstm]\n', "data must be a list of data sets, like"),
+        ('data = ["emotion"]\n[models]\nlexicon = 3\n', "models.lexicon must be a table"),
+        ('data = ["emotion"]\nmodels = 3\n', "models must be tables"),
+        ('data = ["emotion"]\ngoals = 3\n[models.lstm]\n', "goals must be tables"),
     ):
         path.write_text(content)
         with pytest.raises(UserError, match=message):
             recipe(str(path))
+    path.write_text('model = "lstm"\nbase = 3\n[grid]\nunits = [1]\n')
+    with pytest.raises(UserError, match="base must be a table of options, not 3"):
+        grid(str(path))
+    for goal, message in (
+        (Goal("bert", "accuracy", 0.9), "a goal's model is 'bert': there are lstm"),
+        (
+            Goal("lstm", "macro_f1", 0.9, head="topic"),
+            "a goal's head is 'topic': there are emotion",
+        ),
+        (Goal("lstm", "accuracy", 0.9), "a goal's measure is 'accuracy': there are macro_f1"),
+        (Goal("lstm", "macro_f1", 0.9, "train"), "a goal's split is 'train': there are dev, test"),
+        (Goal("lstm", "macro_f1", 90), "a goal's least must be a number from 0 to 1, not 90"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check(replace(plan, goals=(goal,)))
     ring = (wanted("a", {"family": "ensemble", "members": ["b"]}),
             wanted("b", {"family": "ensemble", "members": ["a"]}))  # fmt: skip
     with pytest.raises(UserError, match="made of itself"):

@@ -1,6 +1,7 @@
 """Hashtags make a training set, and a report says how far it can be trusted."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from classifier import artifact, own_texts
-from classifier.lab import distant, quality
+from classifier.lab import quality
 from classifier.lab.distant import Limits, gather
 from classifier.lab.shapes import Sample
 from classifier.predictor import Predictor
@@ -34,7 +35,9 @@ def test_each_post_that_cannot_teach_is_left_out_for_a_reason_that_is_counted() 
         words("it is in the test split"),
         Sample("they lost the cup again #angry #sport"),
     ]
+    posts[0] = replace(posts[0], key="lab:1")
     found = gather(posts, TAGS, frozenset({"itisinthetestsplit"}), Limits())
+    assert {row["key"] for row in found.rows} == {"lab:1", ""}, "by which a deletion finds it"
     assert sorted((row["text"], row["labels"]) for row in found.rows) == [
         ("they lost the cup again #sport", ["anger"]),
         ("we won the cup at last", ["joy"]),
@@ -94,8 +97,9 @@ def test_the_command_writes_a_set_that_train_takes(
     assert done.returncode == 0, done.stderr
     assert f"{len(lines) + 1} posts read, {len(lines)} texts labelled" in done.stdout
     assert "1  no labelling hashtag" in done.stdout
+    assert (tmp_path / "set.ndjson").stat().st_mode & 0o077 == 0, "its owner alone reads it"
     labelled = own_texts.read([tmp_path / "set.ndjson"])["emotion"]
     assert len(labelled) == len(lines)
     assert not any("#" in text for text in labelled.texts)
     assert json.loads((tmp_path / "report.json").read_text())["labels"]["joy"] > 0
-    assert distant.BY in (tmp_path / "set.ndjson").read_text()
+    assert own_texts.HASHTAGS in (tmp_path / "set.ndjson").read_text()

@@ -2,13 +2,16 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from scipy.stats import chi2_contingency
 
+from classifier import artifact
 from classifier.lab import drift
+from classifier.lab import profile as profiles
 from classifier.lab.profile import FEATURES, Profile
 from stream.errors import UserError
 from tests import forks
@@ -113,3 +116,23 @@ def test_a_model_keeps_a_profile_and_the_command_says_what_moved(
     code, _, told = run("drift", "--from", str(tmp_path / "alike"))
     assert code == 2
     assert "make it with: python -m classifier profile" in told
+
+
+def test_the_profile_of_a_model_is_of_its_own_heads_and_of_its_reviewed_texts(
+    small_run: Path, small_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = artifact.load(small_run / "artifact")
+    mine = tmp_path / "mine.ndjson"
+    mine.write_text(json.dumps({"text": "nobody else wrote this", "labels": ["joy"]}) + "\n")
+
+    def texts(of: Sequence[str], *own: Path) -> set[str]:
+        record = {"texts": dict.fromkeys(of, 1), "own_texts": {mine.name: "of then"} if own else {}}
+        made = replace(model, config={**model.config, "training": record})
+        return {one.text for one in profiles.training_texts(made, small_data, own)}
+
+    emotion, both = texts(["emotion"]), texts(["emotion", "polarity"])
+    assert emotion < both
+    assert texts(["emotion"], mine) == emotion | {"nobody else wrote this"}
+    assert "mine.ndjson is not as it was" in caplog.text
+    with pytest.raises(UserError, match=r"from mine\.ndjson, too: name it with --reviewed"):
+        texts(["emotion"], tmp_path / "other.ndjson")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from classifier import artifact
+from classifier.artifact import Artifact
+from classifier.calibration import Calibration
 from classifier.lab import clouds, figures, look, pages, views
 from classifier.lab.shapes import Sample
 from classifier.labels import EMOTIONS
@@ -47,6 +50,7 @@ def test_a_set_is_seen_from_its_labels_to_the_worst_mistakes(
     page = (tmp_path / "seen" / "index.html").read_text()
     for title in ("Labels", "Neighbours", "Worst mistakes", "Words that count"):
         assert f"<h2>{title}</h2>" in page
+    assert "On dev, where it was fitted" in page
     assert "happy" in (tmp_path / "seen" / "words-joy.svg").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "it needs nothing beside it"
     assert "default-src 'none'" in page
@@ -86,6 +90,23 @@ def test_the_words_of_a_label_are_those_that_others_do_not_have(model: Predictor
 def test_labels_together_are_shares_of_each_label_s_texts() -> None:
     right = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     assert look._together(right).tolist() == [[0, 0.5, 0], [1, 0, 0], [0, 0, 0]]
+
+
+def test_a_set_whose_head_the_model_lacks_is_still_labelled_by_the_set(
+    model: Predictor, small_data: Path
+) -> None:
+    assert views.of_set("polarity", small_data, model).source == "the data set"
+    lacking = replace(model.artifact, calibration=Calibration())
+    other = views.of_set("polarity", small_data, Stub(lacking))  # type: ignore[arg-type]
+    assert (other.said, other.source) == (None, "the data set")
+    assert views.of_posts("a file", iter([Sample("so glad")]), model).source == "the model"
+
+
+@dataclass
+class Stub:
+    """As much of a predictor as is asked for its heads."""
+
+    artifact: Artifact
 
 
 def test_words_on_the_map_do_not_lie_on_one_another() -> None:
