@@ -16,6 +16,7 @@ lists, and members, each an artifact in a folder of its own.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +124,7 @@ def save(folder: Path, artifact: Artifact) -> Artifact:
         layout["model.safetensors"].write_bytes(save_tensors(tensors))
     _write_json(layout["calibration.json"], artifact.calibration.to_json())
     files = write_manifest(folder)
-    return replace(artifact, config=config, fingerprint=_fingerprint(files, config))
+    return replace(artifact, config=config, fingerprint=_fingerprint(files, layout, config))
 
 
 def write_manifest(folder: Path) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def write_manifest(folder: Path) -> dict[str, Any]:
     layout = Layout(folder)
     files = {}
     plots = sorted(f"plots/{path.name}" for path in folder.glob("plots/*.png"))
-    own = _own_files(_read_json(layout["config.json"]))
+    own = own_files(layout, _read_json(layout["config.json"]))
     for name in (*Layout.WEIGHTY, *own, *Layout.REPORTS, *plots):
         if layout[name].exists():
             content = layout[name].read_bytes()
@@ -167,13 +168,14 @@ def load(folder: Path, *, serving: bool = True) -> Artifact:
 
         vocabulary = _vocabulary(layout["vocabulary.txt"], None)
         named, model = read(layout, config, calibration, vocabulary)
-        fingerprint = _fingerprint(files, config)
+        fingerprint = _fingerprint(files, layout, config)
         return Artifact(named, config, vocabulary, {}, calibration, fingerprint, model)
     shape = _model_config(layout["config.json"], config)
     vocabulary = _vocabulary(layout["vocabulary.txt"], shape.vocabulary)
     tensors = _tensors(layout["model.safetensors"], shape)
     name = str(config["name"])
-    return Artifact(name, config, vocabulary, tensors, calibration, _fingerprint(files, config))
+    fingerprint = _fingerprint(files, layout, config)
+    return Artifact(name, config, vocabulary, tensors, calibration, fingerprint)
 
 
 def _checked_files(layout: Layout) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def _checked_files(layout: Layout) -> dict[str, Any]:
     files = _read_json(layout.manifest).get("files")
     if not isinstance(files, dict):
         raise ArtifactError(layout.manifest, "a list of files", "none")
-    for name in (*Layout.WEIGHTY, *_own_files(_read_json(layout["config.json"]))):
+    for name in (*Layout.WEIGHTY, *own_files(layout, _read_json(layout["config.json"]))):
         if name not in files:
             raise ArtifactError(layout.manifest, f"an entry for {name}", "none")
     for name, promised in files.items():
@@ -213,12 +215,26 @@ def _model_config(path: Path, config: dict[str, Any]) -> ModelConfig:
     return ModelConfig(config["vocabulary"], config["dim"], config["hidden"], labels)
 
 
-def _own_files(config: dict[str, Any]) -> tuple[str, ...]:
-    """The files beside the usual ones that config.json lists, without folders."""
+def own_files(layout: Layout, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files beside the usual ones that config.json lists; each is in the folder itself.
+
+    Raises:
+        ArtifactError: one of them has no plain name.
+    """
     names = config.get("files", ())
-    if not isinstance(names, list | tuple):
-        return ()
-    return tuple(Path(name).name for name in names if isinstance(name, str))
+    if not isinstance(names, list | tuple) or not all(plain_name(name) for name in names):
+        raise ArtifactError(layout["config.json"], "names of files, without folders", f"{names}")
+    return tuple(names)
+
+
+def plain_name(name: object) -> bool:
+    """Whether a name leads to a file or folder of its own, in the folder it is joined to."""
+    return (
+        isinstance(name, str)
+        and bool(name.strip("."))
+        and name.isprintable()
+        and not {"/", "\\"} & set(name)
+    )
 
 
 def _vocabulary(path: Path, length: int | None) -> Vocabulary:
@@ -271,9 +287,9 @@ def _difference(found: dict[str, Any], declared: dict[str, list[str]]) -> str:
     return "more labels"
 
 
-def _fingerprint(files: dict[str, Any], config: dict[str, Any]) -> str:
+def _fingerprint(files: dict[str, Any], layout: Layout, config: dict[str, Any]) -> str:
     """Eight hex digits that change when any file that decides an answer changes."""
-    names = (*Layout.WEIGHTY, *_own_files(config))
+    names = (*Layout.WEIGHTY, *own_files(layout, config))
     joined = "".join(files[name]["sha256"] for name in names)
     return hashlib.sha256(joined.encode()).hexdigest()[:8]
 

@@ -29,7 +29,7 @@ def save(run: Path, epoch: int, config: dict[str, Any], state: dict[str, Any]) -
 
 
 def load(run: Path, config: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Reads epochs done and state.
+    """Reads epochs done and state, whose tensors are on the processor wherever they were.
 
     Raises:
         UserError: there is no checkpoint, or it was made with another configuration.
@@ -37,7 +37,7 @@ def load(run: Path, config: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     path = run / _NAME
     if not path.exists():
         raise UserError(f"{run} has no checkpoint to resume from; start it without --resume")
-    found = torch.load(path, weights_only=True)
+    found = torch.load(path, map_location="cpu", weights_only=True)
     then = json.loads(found["config"])
     for name, value in json.loads(json.dumps(config)).items():
         if then.get(name) != value:

@@ -30,6 +30,7 @@ from classifier.vocabulary import Bags
 from stream.settings import load_settings
 
 if TYPE_CHECKING:
+    from classifier.families.base import Attention
     from classifier.families.serving import Other
 
 NO_TEXT = "no text"
@@ -146,13 +147,13 @@ class Predictor:
     ) -> Iterator[Labels]:
         for part, tags in _chunks(texts, declared) if texts else [([], [])]:
             labels, hidden = self._answer(part, tags)
-            behind = self._words(part, labels, hidden) if words else labels.words
+            behind = self._words(labels, hidden) if words else labels.words
             yield replace(labels, words=behind)
 
     @torch.inference_mode()
     def _answer(
         self, texts: Sequence[str], declared: Sequence[str | None]
-    ) -> tuple[Labels, Hidden | None]:
+    ) -> "tuple[Labels, Hidden | Attention | None]":
         tokens = tokenise(texts)
         bags = self.artifact.vocabulary.bags(tokens)
         tongues = self.languages(texts, declared, tokens, bags)
@@ -161,9 +162,9 @@ class Predictor:
             foreign = np.array([tongue not in _LABELLED for tongue in tongues])
             bags = _without(bags, foreign)
         known = bags.offsets[1:] > bags.offsets[:-1]
-        hidden = None
+        hidden: Hidden | Attention | None
         if self.other is not None:
-            logits = self.other.logits(texts, known)
+            logits, hidden = self.other.answer(texts, known)
         else:
             hidden = Hidden.of(self.network, bags)
             logits = self.network.outer(hidden.bag, hidden.inner)
@@ -201,13 +202,11 @@ class Predictor:
             found[place] = tongue
         return found
 
-    def _words(
-        self, texts: Sequence[str], labels: Labels, hidden: Hidden | None
-    ) -> list[tuple[str, ...]]:
+    def _words(self, labels: Labels, hidden: "Hidden | Attention | None") -> list[tuple[str, ...]]:
         primary = labels.primary()
         felt = (primary >= 0) & (primary != _NEUTRAL)  # there are no words for the lack of emotion
-        if hidden is None:
-            return self.other.words(texts, felt) if self.other is not None else []
+        if not isinstance(hidden, Hidden):
+            return self.other.words(hidden, felt) if self.other is not None else []
         primary = np.where(felt, primary + self.columns["emotion"].start, -1)
         return words_behind(self.network, self.artifact.vocabulary, hidden, primary)
 

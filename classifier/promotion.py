@@ -30,9 +30,12 @@ def promote(folder: Path, shipped: Path = artifact.SHIPPED) -> Path:
     """Copies an evaluated artifact beside the shipped one, under its name; gives its new place.
 
     Raises:
-        UserError: it was not evaluated, or is not better on dev than the one it would replace.
+        UserError: it was not evaluated, is not better on dev than the one it would replace, or its
+            name is none of a folder.
     """
     loaded = artifact.load(folder)
+    if not artifact.plain_name(loaded.name):
+        raise UserError(f"{folder}: its name, {loaded.name!r}, is none that a folder can have")
     offered = _dev_scores(folder, loaded.model)
     shelf = shipped.parent
     target = shelf / loaded.name

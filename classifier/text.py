@@ -50,6 +50,11 @@ STANDS_FOR = {
 CAPS = "<caps>"
 """The token that stands for two or more words in capitals."""
 
+PIECE = re.compile(r"[^ \t\r\n]+")
+"""What stands between blanks that always part tokens. Pieces split one by one have the tokens of
+the whole text, in order: `str.split` also parts at signs that the tokeniser leaves out of a word.
+"""
+
 _SIGN_OF = {written: sign for sign, written in STANDS_FOR.items()}
 _URL = re.compile(r"https?://\S+")
 _WWW = re.compile(r"www\.\S+")

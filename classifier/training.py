@@ -10,7 +10,7 @@ subwords that words share while they learn.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,7 @@ def train(
     head: str = "emotion",
     resume: bool = False,
     quiet: bool = False,
+    before: Callable[[int], None] | None = None,
 ) -> tuple[CbowClassifier, list[dict[str, float]]]:
     """Trains and returns the model after the last epoch, and what was measured after each.
 
@@ -178,6 +179,8 @@ def train(
         head: the one whose macro-F1 is measured after each epoch.
         resume: continue after the last epoch that the checkpoint has.
         quiet: no progress bar.
+        before: asked before each epoch, with how many are done and kept; what it raises ends the
+            run there.
     """
     torch.manual_seed(config.seed)
     model = _new_model(texts, vocabulary, words, config)
@@ -197,6 +200,8 @@ def train(
     )
     with bar:
         for epoch in range(first, config.epochs):
+            if before is not None:
+                before(epoch)
             bar.set_description(f"train {epoch + 1}/{config.epochs}")
             loss = _epoch(model, optimisers, texts, config, epoch, steps, bar)
             measured = {

@@ -4,13 +4,10 @@ The tokeniser folds and replaces, so its tokens have no place in the text. But b
 tokens: the pieces between blanks, split one by one, have the tokens of the whole text, in order.
 """
 
-import re
 from typing import Any
 
 from classifier.predictor import Predictor
-from classifier.text import CAPS, tokenise
-
-PIECE = re.compile(r"[^ \t\r\n]+")
+from classifier.text import CAPS, PIECE, tokenise
 
 
 def weighed(predictor: Predictor, text: str, emotion: str) -> dict[str, Any]:

@@ -13,25 +13,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from classifier.families import loop, words
-from classifier.families.base import Budget, Model, Record, Task
+from classifier.families import words
+from classifier.families.base import Budget, Model, Record, Task, stored
 from classifier.families.neural import NeuralModel, Words, fitted, with_weights
 from classifier.heads import width
 from classifier.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Options(loop.Learning):
+class Options(words.Options):
     """What can be chosen of it."""
 
-    embedding: str = "shipped"  # random, shipped, a folder of `pretrain`, a file of word vectors
-    frozen: bool = False  # whether the embedding stays as it starts
-    dim: int = 128  # of an embedding that starts at random
-    units: int = 256  # of each layer
-    depth: int = 1  # layers
-    dropout: float = 0.4
-    word_dropout: float = 0.2  # words left out of a text, anew each time
-    longest: int = 200  # words of a text that are read
+    units: int = 256
+    word_dropout: float = 0.2
 
 
 class Pooled(nn.Module):
@@ -93,9 +87,9 @@ def fresh(task: Task, options: Options, seed: int) -> NeuralModel:
 
 def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Model:
     """See `base.Family`."""
-    options = Options(**config["options"])
-    heads = tuple(config["heads"])
+    options, heads = stored(Options, config), tuple(config["heads"])
     labels = width(heads)
-    module = Pooled(words.empty(vocabulary.words, options.dim), labels, options)
+    with torch.device("meta"):
+        module = Pooled(words.empty(vocabulary.words, options.dim), labels, options)
     encode = Words(vocabulary, options.longest)
     return NeuralModel(heads, with_weights(module, folder), encode, {"options": asdict(options)})

@@ -1,6 +1,6 @@
 """A module asked about texts, and measured on the development texts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,17 @@ from classifier.targets import probabilities
 from classifier.thresholds import crossed_macro_f1
 
 
+def in_batches(
+    module: nn.Module, texts: Encoded, *, exact: bool, size: int = 128
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Rows, ids and mask of texts of like length, where the module is, which is to answer them."""
+    module.eval()
+    where = next(module.parameters()).device
+    for batch in batches(texts.lengths(), size, exact=exact):
+        ids, mask = texts.take(batch)
+        yield batch, ids.to(where), mask.to(where)
+
+
 @torch.no_grad()
 def ask(module: nn.Module, texts: Encoded, *, exact: bool, size: int = 128) -> Tensor:
     """The logits of texts, in order, (texts, labels), float64.
@@ -26,12 +37,9 @@ def ask(module: nn.Module, texts: Encoded, *, exact: bool, size: int = 128) -> T
         exact: as in `batches`.
         size: texts at once.
     """
-    module.eval()
-    where = next(module.parameters()).device
     rows, parts = [], []
-    for batch in batches(texts.lengths(), size, exact=exact):
-        ids, mask = texts.take(batch)
-        parts.append(module(ids.to(where), mask.to(where)).cpu().double())
+    for batch, ids, mask in in_batches(module, texts, exact=exact, size=size):
+        parts.append(module(ids, mask).cpu().double())
         rows.append(batch)
     found = torch.zeros(len(texts), parts[0].shape[1] if parts else 0, dtype=torch.float64)
     if parts:

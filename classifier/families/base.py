@@ -2,10 +2,10 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, get_args, get_origin, get_type_hints, runtime_checkable
 
 from torch import Tensor
 
@@ -81,11 +81,24 @@ class Model(Protocol):
         """
 
 
-class Attentive(Protocol):
+@dataclass(frozen=True)
+class Attention:
+    """How much a model looked at each word that it read of some texts, whatever the label."""
+
+    ids: Tensor  # of the words of all texts in a row, in the vocabulary; 0 for the unknown
+    shares: Tensor  # of each word, (words,); those of a text sum to 1
+    offsets: Tensor  # where each text starts, and the end of the last, (texts + 1,)
+
+
+@runtime_checkable
+class Attentive(Model, Protocol):
     """A model that says how much it looks at each word."""
 
+    def looked(self, texts: Sequence[str]) -> tuple[Tensor, Attention]:
+        """What `logits` gives, and the attention that it came by."""
+
     def attention(self, text: str) -> tuple[tuple[str, ...], list[float]]:
-        """The tokens of a text and the share of each, which sum to 1."""
+        """The tokens of a text that are read and the share of each, which sum to 1."""
 
 
 class Family(Protocol):
@@ -122,6 +135,35 @@ def made(options: type[Any], given: Mapping[str, Any], name: str) -> Any:
         return options(**{key: _cast(value, kinds[key]) for key, value in given.items()})
     except ValueError as error:  # of the options' own checks
         raise UserError(f"{name}: {error}") from None
+
+
+def stored(options: type[Any], config: Mapping[str, Any]) -> Any:
+    """The options that config.json keeps; a ValueError names one that cannot be."""
+    try:
+        return made(options, config["options"], "options")
+    except UserError as error:
+        raise ValueError(str(error)) from None
+
+
+LARGEST = 2**31
+"""No number of an option gets here; of tensors it would be a size that no memory holds."""
+
+RANGES: dict[str, Callable[[float], bool]] = {
+    "above 0": lambda value: value > 0,
+    "0 or more": lambda value: value >= 0,
+    "1 or more": lambda value: value >= 1,
+    "from 1 to 100": lambda value: 1 <= value <= 100,
+    "from 0 to 1": lambda value: 0 <= value <= 1,
+    "from 0 to below 1": lambda value: 0 <= value < 1,
+}
+
+
+def within(options: Any, span: str, *names: str) -> None:
+    """Raises a ValueError that names the first of some options that is not in a span of RANGES."""
+    for name in names:
+        value = getattr(options, name)
+        if not (abs(value) < LARGEST and RANGES[span](value)):
+            raise ValueError(f"{name} must be {span}, not {value:g}")
 
 
 def as_json(options: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ answer is right: of a head with one label the largest probability, of one with s
 over the labels of the larger of p and 1 - p; of several heads the product.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -101,4 +102,7 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
     del vocabulary  # each member has its own
     heads = tuple(config["heads"])
     quick, slow = members.load(folder, config, heads)
-    return CascadeModel(heads, quick, slow, float(load_file(folder / WEIGHTS)["sure"]))
+    sure = float(load_file(folder / WEIGHTS)["sure"])
+    if not math.isfinite(sure):
+        raise ValueError("a threshold that is not finite")
+    return CascadeModel(heads, quick, slow, sure)

@@ -1,5 +1,6 @@
 """The bag of embeddings that ships: trained on the same texts as the others, or taken as it is."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +14,7 @@ from torch import Tensor
 from classifier import checkpoint, making, network, refit, targets, training
 from classifier.artifact import SHIPPED, Artifact
 from classifier.artifact import load as load_artifact
-from classifier.families.base import Budget, Model, Record, Task
+from classifier.families.base import Budget, Model, Record, Task, within
 from classifier.families.neural import WEIGHTS
 from classifier.heads import HEADS
 from classifier.network import Network
@@ -39,6 +40,13 @@ class Options:
     dropout: float = 0.1
     rarity: float = 0.25
     trust: float = 0.5
+
+    def __post_init__(self) -> None:
+        within(self, "1 or more", "dim", "hidden", "epochs", "batch")
+        within(self, "above 0", "embedding_rate", "rate")
+        within(self, "0 or more", "subwords", "rarity")
+        within(self, "from 0 to 1", "trust")
+        within(self, "from 0 to below 1", "token_dropout", "dropout")
 
 
 @dataclass
@@ -80,7 +88,7 @@ class CbowModel:
 def fit(
     task: Task, options: Options, seed: int, run: Path, budget: Budget, *, quiet: bool
 ) -> tuple[Model, Record]:
-    """See `base.Family`; the checkpoint is of whole epochs, and the budget is asked before them."""
+    """See `base.Family`; the checkpoint is of whole epochs, the budget is asked before each."""
     if options.shipped:
         return _as_it_is(task), Record()
     started = time.monotonic()
@@ -97,10 +105,16 @@ def fit(
     head = task.heads[0]
     dev = task.dev[head]
     right = targets.right(head, dev)
-    budget.check("no epoch")
+    resume, clock = checkpoint.exists(run), run / "seconds.json"
+    earlier = json.loads(clock.read_text()) if resume and clock.exists() else 0.0
+
+    def before(epoch: int) -> None:
+        checkpoint.write_text(clock, json.dumps(earlier + time.monotonic() - started))
+        budget.check(f"{epoch} of {options.epochs} epochs")
+
     model, history = training.train(
         pool, (*training.bags(dev.texts, task.vocabulary), right), task.vocabulary, words, config,
-        run, head=head, resume=checkpoint.exists(run), quiet=quiet,
+        run, head=head, resume=resume, quiet=quiet, before=before,
     )  # fmt: skip
     for name in task.heads:
         if HEADS[name].refit:
@@ -112,7 +126,7 @@ def fit(
     net = network.unpack_tensors(tensors).only(task.heads)
     rows = [{**row, "dev_score": row["dev_macro_f1"]} for row in history]
     made = CbowModel(task.heads, net, task.vocabulary, tensors, shape)
-    return made, Record(time.monotonic() - started, rows)
+    return made, Record(earlier + time.monotonic() - started, rows)
 
 
 def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Model:

@@ -18,7 +18,7 @@ from classifier import checkpoint
 from classifier.families import loss as losses
 from classifier.families import rates
 from classifier.families.asking import measure
-from classifier.families.base import Budget, Record, Task
+from classifier.families.base import Budget, Record, Task, within
 from classifier.families.pool import Pool, batches
 from classifier.heads import HEADS
 
@@ -36,20 +36,19 @@ class Learning:
     cycle: float = 2.0  # epochs of a cycle, of the cyclical schedules
     floor: float = 0.1  # their lowest rate, as a share of `rate`
     clip: float = 1.0  # longest gradient, of all but word embeddings
-    patience: int = 3  # epochs without a better dev score before it ends; 0 for never
+    patience: int = 3  # epochs without a better dev score before it ends; 0 for never, as under
+    # one-cycle and linear, whatever it is: they do best when the rate has fallen, at their own end
     loss: losses.Loss = "plain"
     gamma: float = 2.0  # of the focal losses
     beta: float = 0.999  # of the balanced ones
     trust: float = 0.5  # share of a teacher in the target of a text that raters labelled
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "rate", "clip", "cycle"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be above 0")
-        if not (0 <= self.beta < 1 and 0 <= self.trust <= 1 and 0 <= self.warm_up < 1):
-            raise ValueError("beta and warm_up must be from 0 to below 1, trust from 0 to 1")
-        if min(self.decay, self.floor, self.patience, self.gamma) < 0:
-            raise ValueError("decay, floor, patience and gamma must be 0 or more")
+        within(self, "1 or more", "epochs", "batch")
+        within(self, "above 0", "rate", "clip", "cycle")
+        within(self, "0 or more", "decay", "patience", "gamma")
+        within(self, "from 0 to 1", "floor", "trust")
+        within(self, "from 0 to below 1", "beta", "warm_up")
 
 
 def device() -> torch.device:
@@ -155,11 +154,19 @@ class Run:
         checkpoint.save(self.folder, self.place["epoch"], self.settings, state)
 
     def over(self) -> bool:
-        """Whether all epochs are done, or the last of them brought nothing."""
+        """Whether all epochs are done, or patience is at an end under a schedule that has none."""
         options, scores = self.trainer.options, [row["dev_score"] for row in self.history]
         since = len(scores) - 1 - scores.index(max(scores)) if scores else 0
-        stale = bool(options.patience) and since >= options.patience
-        return stale or self.place["epoch"] >= options.epochs
+        patient = options.patience and options.schedule not in rates.ENDING
+        return bool(patient and since >= options.patience) or self.place["epoch"] >= options.epochs
+
+    def rate(self, steps: int, step: int) -> float:
+        """The rate at a step of this epoch, which has so many steps."""
+        options = self.trainer.options
+        return options.rate * rates.share(
+            options.schedule, self.place["epoch"] * steps + step, options.epochs * steps,
+            warm_up=options.warm_up, cycle=round(options.cycle * steps), floor=options.floor,
+        )  # fmt: skip
 
     def epoch(self, *, quiet: bool) -> dict[str, float]:
         """The rest of an epoch; gives its number, last rate and mean loss."""
@@ -169,14 +176,9 @@ class Run:
             total=len(order), initial=place["step"], unit="batch", disable=quiet or None,
             desc=f"epoch {number + 1}/{options.epochs}", leave=False,
         )  # fmt: skip
-        rate = 0.0
         with bar:
             while place["step"] < len(order):
-                at = number * len(order) + place["step"]
-                rate = options.rate * rates.share(
-                    options.schedule, at, options.epochs * len(order), warm_up=options.warm_up,
-                    cycle=round(options.cycle * len(order)), floor=options.floor,
-                )  # fmt: skip
+                rate = self.rate(len(order), place["step"])
                 seed = self.trainer.seed * 100_003 + number * 1_000_003 + place["step"]
                 place["total"] += self.trainer.step(order[place["step"]], rate, seed)
                 place["step"] += 1
@@ -184,7 +186,8 @@ class Run:
                 if time.monotonic() > min(self.saved + self.budget.save_every, self.budget.until):
                     self.save()
                     self.budget.check(f"epoch {number + 1} of {options.epochs}")
-        return {"epoch": number + 1, "rate": rate, "loss": place["total"] / len(order)}
+        last = self.rate(len(order), len(order) - 1)
+        return {"epoch": number + 1, "rate": last, "loss": place["total"] / len(order)}
 
     def measured(self, row: dict[str, float]) -> None:
         """Ends an epoch with what was measured after it; keeps the weights of the best."""

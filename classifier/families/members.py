@@ -59,8 +59,8 @@ def save(folder: Path, members: Sequence[Member]) -> dict[str, Any]:
     for number, member in enumerate(members):
         place = target / str(number)
         place.mkdir(parents=True)
-        own = (*Layout.WEIGHTY, *member.artifact.config.get("files", ()), "manifest.json")
-        for name in own:
+        own = artifact.own_files(Layout(member.folder), member.artifact.config)
+        for name in (*Layout.WEIGHTY, *own):
             shutil.copyfile(member.folder / name, place / name)
         if (member.folder / FOLDER).is_dir():
             shutil.copytree(member.folder / FOLDER, place / FOLDER)

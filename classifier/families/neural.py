@@ -79,14 +79,21 @@ def fitted(
 def with_weights(module: nn.Module, folder: Path) -> nn.Module:
     """A module with the stored weights.
 
+    A module on the device `meta` takes memory only when its shapes are found to be the file's: so
+    a size that config.json makes up takes none.
+
     Raises:
         ValueError: they are not of this module, or not numbers.
     """
     tensors = load_file(folder / WEIGHTS)
-    try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(" ".join(str(error).split())) from None
+    wanted = {name: tuple(one.shape) for name, one in module.state_dict().items()}
+    for name in sorted({*wanted, *tensors}):
+        there = tuple(tensors[name].shape) if name in tensors else None
+        if there != wanted.get(name):
+            raise ValueError(f"size mismatch for {name}: {there}, not {wanted.get(name)}")
+    if next(module.parameters()).is_meta:
+        module.to_empty(device="cpu")
+    module.load_state_dict(tensors)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise ValueError(f"numbers in {name} that are not finite")

@@ -10,6 +10,9 @@ from typing import Literal
 
 Schedule = Literal["constant", "linear", "one-cycle", "triangular", "triangular2", "exp_range"]
 
+ENDING = frozenset({"linear", "one-cycle"})
+"""Those that fall to 0 at the end of the run; a run that ends before has not seen its low rates."""
+
 
 def share(
     schedule: Schedule,
@@ -34,7 +37,7 @@ def share(
     """
     if schedule == "constant":
         return 1.0
-    if schedule in ("linear", "one-cycle"):
+    if schedule in ENDING:
         done = step / max(steps, 1)
         if done < warm_up:
             return (step + 1) / max(warm_up * steps, 1.0) if steps else 1.0

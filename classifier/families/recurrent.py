@@ -7,7 +7,7 @@ softmax over the words; the text is the sum of its states by their shares. Texts
 share a batch, so nothing is filled up and a text's answer does not hang on its company.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from classifier.families import loop, words
+from classifier.families import asking, words
 from classifier.families.ann import left_out
-from classifier.families.base import Budget, Model, Record, Task
+from classifier.families.base import Attention, Budget, Model, Record, Task, stored
 from classifier.families.neural import NeuralModel, Words, fitted, with_weights
 from classifier.heads import width
 from classifier.text import tokenise
@@ -26,20 +26,12 @@ from classifier.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Options(loop.Learning):
+class Options(words.Options):
     """What can be chosen of it."""
 
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     both: bool = False  # directions
     pool: Literal["last", "max", "attention"] = "last"
-    embedding: str = "shipped"  # random, shipped, a folder of `pretrain`, a file of word vectors
-    frozen: bool = False  # whether the embedding stays as it starts
-    dim: int = 128  # of an embedding that starts at random
-    units: int = 128  # of each direction
-    depth: int = 1  # layers
-    dropout: float = 0.4
-    word_dropout: float = 0.1  # words made nothing in a text, anew each time
-    longest: int = 200  # words of a text that are read
 
 
 class Recurrent(nn.Module):
@@ -74,9 +66,14 @@ class Recurrent(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The logits of the heads side by side, (texts, labels)."""
+        return self.looked(ids, mask)[0]
+
+    def looked(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The logits, and with attention the shares of the words, (texts, words)."""
         states = self.states(ids, mask)
-        if self.options.pool == "attention":
-            text = (states * self.shares(states)[:, :, None]).sum(1)
+        shares = self.shares(states) if self.options.pool == "attention" else None
+        if shares is not None:
+            text = (states * shares[:, :, None]).sum(1)
         elif self.options.pool == "max":
             text = states.amax(1)
         else:
@@ -84,22 +81,32 @@ class Recurrent(nn.Module):
             units = self.options.units
             text = torch.cat([forth[:, :units], back[:, units:]], 1)
         out: Tensor = self.out(functional.dropout(text, self.options.dropout, self.training))
-        return out
+        return out, shares
 
 
 class AttentiveModel(NeuralModel):
     """A recurrent model whose attention can be asked."""
 
     @torch.inference_mode()
+    def looked(self, texts: Sequence[str]) -> tuple[Tensor, Attention]:
+        """See `base.Attentive`."""
+        read, module = self.encode(texts), cast(Recurrent, self.module)
+        logits = torch.zeros(len(read), module.out.out_features, dtype=torch.float64)
+        shares = torch.zeros(len(read.ids))
+        for rows, ids, mask in asking.in_batches(module, read, exact=True):
+            said, part = module.looked(ids, mask)
+            logits[rows] = said.cpu().double()
+            if part is not None and len(read.ids):
+                # all of one length, which is 0 where the one share is of no word
+                words = int(read.lengths()[rows[0]])
+                places = read.offsets[rows][:, None] + torch.arange(words)
+                shares[places] = part[:, :words].cpu()
+        return logits, Attention(read.ids - 1, shares, read.offsets)
+
     def attention(self, text: str) -> tuple[tuple[str, ...], list[float]]:
         """See `base.Attentive`."""
-        encoded = self.encode([text])
-        tokens = tuple(tokenise([text]).strings()[0])[: int(encoded.lengths()[0])]
-        if not tokens:
-            return (), []
-        module = cast(Recurrent, self.module)
-        shares = module.shares(module.states(*encoded.take(torch.tensor([0]))))
-        return tokens, shares[0].tolist()
+        shares = self.looked([text])[1].shares.tolist()
+        return tuple(tokenise([text]).strings()[0])[: len(shares)], shares
 
 
 def fit(
@@ -120,9 +127,10 @@ def fresh(task: Task, options: Options, seed: int) -> NeuralModel:
 
 def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Model:
     """See `base.Family`."""
-    options = Options(**config["options"])
-    table = words.empty(vocabulary.words, options.dim)
-    model = _model(tuple(config["heads"]), table, vocabulary, options)
+    options = stored(Options, config)
+    with torch.device("meta"):
+        table = words.empty(vocabulary.words, options.dim)
+        model = _model(tuple(config["heads"]), table, vocabulary, options)
     with_weights(model.module, folder)
     return model
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from classifier.families import asking, linear, transformer
-from classifier.families.base import Budget, Model, Record, Task
+from classifier.families.base import Budget, Model, Record, Task, stored
 from classifier.families.neural import WEIGHTS
 from classifier.families.pool import Encoded
 from classifier.heads import HEADS, width
@@ -27,6 +27,9 @@ class Options:
 
     encoder: str = ""  # a folder or a name on the hub; MiniLM if empty
     length: int = 64  # tokens of a text that are read
+
+    def __post_init__(self) -> None:
+        transformer.readable(self.length)
 
 
 class Sentence(nn.Module):
@@ -70,16 +73,10 @@ class SentencesModel:
 
     def save(self, folder: Path) -> dict[str, Any]:
         """See `base.Model`."""
-        other = transformer.TransformerModel(
-            self.heads,
-            transformer.FineTuned(self.module.encoder, self.weights.shape[1] - 1, 1, 0.0),
-            self.tokens,
-            {"options": asdict(self.options)},
-        )
-        config = other.save(folder)
-        tensors = {key: t for key, t in load_file(folder / WEIGHTS).items() if key[:4] != "out."}
-        save_file({**tensors, "weights": self.weights.contiguous()}, folder / WEIGHTS)
-        return config
+        tensors = {**self.module.state_dict(), "weights": self.weights}
+        save_file({key: one.contiguous() for key, one in tensors.items()}, folder / WEIGHTS)
+        files = transformer.save_shape(folder, self.module.encoder, self.tokens)
+        return {"options": asdict(self.options), "files": files}
 
 
 def fit(
@@ -89,18 +86,18 @@ def fit(
     del seed, quiet
     started = time.monotonic()
     run.mkdir(parents=True, exist_ok=True)
-    encoder, tokenizer = transformer.start(options.encoder)
+    encoder, tokenizer = transformer.start(options.encoder, options.length)
     model = SentencesModel(
         task.heads, options, encoder, transformer.Tokens(tokenizer, options.length)
     )
     read: dict[str, Tensor] = {}
     dev: dict[str, Tensor] = {}
-    seconds = 0.0
+    earlier = 0.0
     for name in task.heads:
         for split, part, found in (("train", task.train, read), ("dev", task.dev, dev)):
             path = run / f"{name}-{split}.safetensors"
-            found[name], took = _kept(model, part[name].texts, path, budget)
-            seconds += took
+            found[name], spent = _kept(model, part[name].texts, path, budget)
+            earlier += spent
     weights = linear.best(
         task,
         lambda name, targets, strength: linear.regression(
@@ -109,18 +106,19 @@ def fit(
         lambda name, made: linear.logits(dev[name], made),
     )
     model.weights = torch.cat([weights[name][0] for name in task.heads])
-    return model, Record(max(seconds, time.monotonic() - started))
+    return model, Record(earlier + time.monotonic() - started)
 
 
 def _kept(
     model: SentencesModel, texts: Sequence[str], path: Path, budget: Budget
 ) -> tuple[Tensor, float]:
-    """The embeddings of texts and the seconds they took, from the file as far as it goes."""
+    """The embeddings of texts, and the seconds that those took which the file has already."""
     parts: list[Tensor] = []
-    seconds = 0.0
+    earlier = seconds = 0.0
     if path.exists():
         kept = load_file(path)
-        parts, seconds = [kept["rows"]], float(kept["seconds"])
+        parts, earlier = [kept["rows"]], float(kept["seconds"])
+        seconds = earlier
     while (done := sum(map(len, parts))) < len(texts):
         budget.check(f"{done} of {len(texts)} texts embedded")
         started = time.monotonic()
@@ -129,13 +127,13 @@ def _kept(
         tensors = {"rows": torch.cat(parts), "seconds": torch.tensor(seconds)}
         save_file(tensors, path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
-    return torch.cat(parts), seconds
+    return torch.cat(parts), earlier
 
 
 def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Model:
     """See `base.Family`."""
     del vocabulary  # it has tokens of its own
-    options, heads = Options(**config["options"]), tuple(config["heads"])
+    options, heads = stored(Options, config), tuple(config["heads"])
     encoder, tokenizer = transformer.shaped(folder)
     tensors = load_file(folder / WEIGHTS)
     weights = tensors.pop("weights")

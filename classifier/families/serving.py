@@ -3,15 +3,17 @@
 The bag of embeddings says exactly what each word adds to a label. Others do not: a model with
 attention says how much it looked at each word, whatever the label; of the rest each word is left
 out in turn. Both are named as what they are (`Explanation.method`), and a post carries words only
-where they cost nothing more than the answer.
+where they come with the answer: those of attention.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from classifier.artifact import Artifact
 from classifier.explanation import (
@@ -22,8 +24,9 @@ from classifier.explanation import (
     Explanation,
     labels_asked,
 )
+from classifier.families.base import Attention, Attentive
 from classifier.heads import HEADS, columns
-from classifier.text import tokenise
+from classifier.text import PIECE, tokenise
 
 MOST_LEFT_OUT = 200
 """Words of a text that are left out in turn; those after them are not looked at."""
@@ -40,30 +43,53 @@ class Other:
         self.columns = columns(heads)
         places = [torch.arange(every[name].start, every[name].stop) for name in heads]
         self._rows = torch.cat(places)
-        self._attention = getattr(model, "attention", None)
 
-    def logits(self, texts: Sequence[str], known: NDArray[np.bool_]) -> Tensor:
-        """The logits of its heads side by side, (texts, labels), float64.
+    @cached_property
+    def _empty(self) -> Tensor:
+        """The logits of an empty text, (1, labels)."""
+        return self.model.logits([""])[:, self._rows]
+
+    def answer(
+        self, texts: Sequence[str], known: NDArray[np.bool_]
+    ) -> tuple[Tensor, Attention | None]:
+        """The logits of its heads side by side, (texts, labels), float64, and any attention.
 
         Args:
             texts: as written.
             known: which of them are read; the others count as empty, (texts,).
         """
-        read = [text if there else "" for text, there in zip(texts, known.tolist(), strict=True)]
-        return self.model.logits(read)[:, self._rows]
+        rows = torch.from_numpy(known.nonzero()[0])
+        found, attention = self._empty.repeat(len(texts), 1), None
+        if len(rows):
+            read = [texts[row] for row in rows.tolist()]
+            if isinstance(self.model, Attentive):
+                logits, looked = self.model.looked(read)
+                lengths = torch.zeros(len(texts), dtype=torch.int64)
+                lengths[rows] = looked.offsets.diff()
+                offsets = functional.pad(lengths.cumsum(0), (1, 0))
+                attention = Attention(looked.ids, looked.shares, offsets)
+            else:
+                logits = self.model.logits(read)
+            found[rows] = logits[:, self._rows]
+        return found, attention
 
-    def words(self, texts: Sequence[str], asked: NDArray[np.bool_]) -> list[tuple[str, ...]]:
-        """The words that each text asked for is read by most; none of a model without attention."""
-        found: list[tuple[str, ...]] = [()] * len(texts)
-        if self._attention is None:
+    def words(self, attention: Attention | None, asked: NDArray[np.bool_]) -> list[tuple[str, ...]]:
+        """The words that each text asked for was looked at most, as the vocabulary writes them.
+
+        Only those with more than an even share that are words or emoji; none without attention.
+        """
+        found: list[tuple[str, ...]] = [()] * len(asked)
+        if attention is None:
             return found
+        ids, shares = attention.ids.tolist(), attention.shares.tolist()
+        edges, entries = attention.offsets.tolist(), self.vocabulary.entries
         for place in asked.nonzero()[0].tolist():
-            tokens, shares = self._attention(texts[place])
-            ranked = sorted(zip(shares, tokens, strict=True), key=lambda pair: -pair[0])
+            read = range(edges[place], edges[place + 1])
+            ranked = sorted(read, key=lambda n: -shares[n])
             words = [
-                token[:LONGEST]
-                for share, token in ranked
-                if share * len(tokens) > 1 and any(map(str.isalnum, token)) and token[0] != "<"
+                entries[ids[n]][:LONGEST]
+                for n in ranked
+                if shares[n] * len(read) > 1 and self.vocabulary.spoken[ids[n]]
             ]
             found[place] = tuple(dict.fromkeys(words))[:MOST_WORDS]
         return found
@@ -76,10 +102,10 @@ class Other:
         """
         declared, wanted = HEADS[head].labels, labels_asked(self.columns, head, labels)
         tokens = tuple(tokenise([text]).strings()[0])
-        if self._attention is not None:
-            _, shares = self._attention(text)
+        if isinstance(self.model, Attentive):
+            _, shares = self.model.attention(text)
             row = tuple(shares) + (0.0,) * (len(tokens) - len(shares))
-            (empty,) = self._corrected([""], head).tolist()
+            empty = self._corrected([""], head)[0].tolist()
             rows, method = dict.fromkeys(wanted, row), ATTENTION
         else:
             empty, gained = self._left_out(text, head)
@@ -91,9 +117,10 @@ class Other:
     def _left_out(self, text: str, head: str) -> tuple[list[float], Tensor]:
         """The logits of an empty text, and what each token's word is worth, (tokens, labels).
 
-        Words are parted by blanks; the tokens of one share equally what the text loses without it.
+        Words are parted by the blanks of PIECE; the tokens of one share equally what the text loses
+        without it.
         """
-        words = text.split()
+        words = PIECE.findall(text)
         parts = tokenise(words).offsets if words else np.zeros(1, dtype=np.int64)
         tried = range(min(len(words), MOST_LEFT_OUT))
         less = [" ".join(words[:n] + words[n + 1 :]) for n in tried]
@@ -105,5 +132,5 @@ class Other:
         return logits[0].tolist(), worth
 
     def _corrected(self, texts: Sequence[str], head: str) -> Tensor:
-        found = self.logits(texts, np.ones(len(texts), dtype=bool))[:, self.columns[head]]
+        found = self.model.logits(texts)[:, self._rows][:, self.columns[head]]
         return self.calibration.heads[head].scale.apply(found)

@@ -25,14 +25,21 @@ def read(
     name, kind, heads = (config.get(key) for key in ("name", "family", "heads"))
     if config.get("format") != FORMAT or not isinstance(name, str):
         raise ArtifactError(path, f"format {FORMAT} and a name", "other content")
-    if kind not in families.FAMILIES:
+    if not isinstance(kind, str) or kind not in families.FAMILIES:
         raise ArtifactError(path, f"a family ({', '.join(families.FAMILIES)})", f"{kind}")
-    if not isinstance(heads, list) or not set(calibration.heads) <= set(heads) <= set(HEADS):
+    if not (
+        isinstance(heads, list)
+        and all(isinstance(head, str) for head in heads)
+        and set(calibration.heads) <= set(heads) <= set(HEADS)
+        and len(set(heads)) == len(heads)
+    ):
         raise ArtifactError(path, "the heads of calibration.json", f"{heads}")
-    faults = (
-        safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError
+    faults = (  # RuntimeError is torch's word for sizes that do not fit, or that no memory holds
+        safetensors.SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError,
+        RuntimeError, MemoryError,
     )  # fmt: skip
     try:
-        return name, families.family(str(kind)).load(layout.folder, config, vocabulary)
+        return name, families.family(kind).load(layout.folder, config, vocabulary)
     except faults as error:  # a UserError of a member passes: it names its own file
-        raise ArtifactError(layout.folder, f"a model of the family {kind}", str(error)) from None
+        told = " ".join(str(error).split())
+        raise ArtifactError(layout.folder, f"a model of the family {kind}", told) from None

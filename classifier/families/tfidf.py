@@ -20,11 +20,12 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from classifier.families import linear
-from classifier.families.base import Budget, Model, Record, Task
+from classifier.families.base import Budget, Model, Record, Task, stored, within
 from classifier.families.neural import WEIGHTS
 from classifier.heads import HEADS, width
 from classifier.text import tokenise
 from classifier.vocabulary import Vocabulary
+from stream.errors import UserError
 
 TERMS = "terms.json"
 
@@ -40,6 +41,11 @@ class Options:
     characters: int = 5  # longest piece of a word, from 3; 0 for none
     least: int = 2  # texts that a term must stand in
     most_terms: int = 200_000  # of words, and as many of characters
+
+    def __post_init__(self) -> None:
+        within(self, "1 or more", "words", "least", "most_terms")
+        if self.characters and self.characters < 3:
+            raise ValueError(f"characters must be 0 or from 3, not {self.characters}")
 
 
 class TfidfModel:
@@ -85,7 +91,10 @@ def fit(
     readers = _readers(options)
     joined = _joined(list({t: None for part in task.train.values() for t in part.texts}))
     for reader in readers:
-        reader.fit(joined)
+        try:
+            reader.fit(joined)
+        except ValueError:
+            raise UserError(f"no term stands in {options.least} texts, which least asks") from None
     model = TfidfModel(task.heads, readers, options)
     read = {name: model.features(task.train[name].texts) for name in task.heads}
     dev = {name: model.features(task.dev[name].texts) for name in task.heads}
@@ -109,7 +118,7 @@ def fit(
 def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Model:
     """See `base.Family`."""
     del vocabulary  # it has terms of its own
-    options, heads = Options(**config["options"]), tuple(config["heads"])
+    options, heads = stored(Options, config), tuple(config["heads"])
     tensors = load_file(folder / WEIGHTS)
     readers = _readers(options)
     lists = json.loads((folder / TERMS).read_text(encoding="utf-8"))

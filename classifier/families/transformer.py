@@ -21,7 +21,7 @@ from transformers import AutoConfig, AutoModel
 
 from classifier import teacher
 from classifier.families import loop
-from classifier.families.base import Budget, Model, Record, Task
+from classifier.families.base import Budget, Model, Record, Task, stored, within
 from classifier.families.neural import NeuralModel, fitted, with_weights
 from classifier.families.pool import Encoded, encoded
 from classifier.heads import width
@@ -45,6 +45,11 @@ class Options(loop.Learning):
     rate: float = 1.5e-4
     warm_up: float = 0.1
     patience: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within(self, "from 0 to below 1", "dropout")
+        readable(self.length)
 
 
 class FineTuned(nn.Module):
@@ -84,10 +89,7 @@ class TransformerModel(NeuralModel):
     def save(self, folder: Path) -> dict[str, Any]:
         """See `base.Model`."""
         module, encode = cast(FineTuned, self.module), cast(Tokens, self.encode)
-        shape = module.encoder.config.to_dict()  # type: ignore[union-attr,operator]  # untyped
-        (folder / CONFIG).write_text(json.dumps(shape, indent=2, sort_keys=True) + "\n")
-        encode.tokenizer.save(str(folder / TOKENIZER))
-        return {**super().save(folder), "files": [CONFIG, TOKENIZER]}
+        return {**super().save(folder), "files": save_shape(folder, module.encoder, encode)}
 
 
 def fit(
@@ -101,7 +103,7 @@ def fit(
 def fresh(task: Task, options: Options, seed: int) -> NeuralModel:
     """A model that has learnt nothing yet."""
     torch.manual_seed(seed)
-    encoder, tokenizer = start(options.encoder)
+    encoder, tokenizer = start(options.encoder, options.length)
     if options.teacher:
         _from_teacher(encoder, Path(options.teacher))
     for table in encoder.get_submodule("embeddings").parameters():
@@ -116,7 +118,7 @@ def fresh(task: Task, options: Options, seed: int) -> NeuralModel:
 def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Model:
     """See `base.Family`."""
     del vocabulary  # it has tokens of its own
-    options, heads = Options(**config["options"]), tuple(config["heads"])
+    options, heads = stored(Options, config), tuple(config["heads"])
     encoder, tokenizer = shaped(folder)
     labels = width(heads)
     module = FineTuned(encoder, _width(encoder), labels, options.dropout)
@@ -125,15 +127,41 @@ def load(folder: Path, config: Mapping[str, Any], vocabulary: Vocabulary) -> Mod
     return TransformerModel(heads, with_weights(module, folder), encode, config, exact=False)
 
 
-def start(name: str) -> tuple[nn.Module, Tokenizer]:
+def readable(length: int) -> None:
+    """Raises a ValueError where so many tokens leave no word between the first and the last."""
+    if length < 3:
+        raise ValueError(f"length must be 3 or more, the signs at both ends counted, not {length}")
+
+
+def save_shape(folder: Path, encoder: nn.Module, tokens: Tokens) -> list[str]:
+    """Writes what a transformer is beside its weights; gives the names of the files."""
+    shape = encoder.config.to_dict()  # type: ignore[union-attr,operator]  # untyped
+    (folder / CONFIG).write_text(json.dumps(shape, indent=2, sort_keys=True) + "\n")
+    tokens.tokenizer.save(str(folder / TOKENIZER))
+    return [CONFIG, TOKENIZER]
+
+
+def start(name: str, length: int) -> tuple[nn.Module, Tokenizer]:
     """The transformer to start from and its tokenizer.
 
     Args:
         name: a folder as transformers keeps one, a name on the hub, or nothing for MiniLM.
+        length: tokens of a text that it is to read.
 
     Raises:
-        UserError: it is not there, has no tokenizer.json, or the hub cannot be reached.
+        UserError: it is not there, has no tokenizer.json, or the hub cannot be reached; or it does
+            not read as many tokens.
     """
+    encoder, tokenizer = _start(name)
+    most = getattr(encoder.config, "max_position_embeddings", length)
+    if 0 < most < length:
+        raise UserError(
+            f"{name or 'MiniLM'} reads {most} tokens at most, so length={length} is none"
+        )
+    return encoder, tokenizer
+
+
+def _start(name: str) -> tuple[nn.Module, Tokenizer]:
     if not name or Path(name).is_dir():
         try:
             encoder, folder = teacher.load_encoder(Path(name) if name else None)

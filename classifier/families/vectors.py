@@ -12,6 +12,7 @@ model file (github.com/facebookresearch/fastText, dictionary.cc, densematrix.cc,
 import gzip
 import math
 import struct
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def read(path: Path, words: Sequence[str]) -> Vectors:
             else:
                 pairs = _plain(path, stream, place)
             rows, found = _collected(path, pairs, place)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         _refuse(path, f"it is not whole ({error})")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -173,11 +174,16 @@ def _fasttext(path: Path, stream: BinaryIO, words: Sequence[str]) -> Iterator[tu
         _refuse(path, f"it is fastText's version {version}, not 12")
     size, known, _labels, _tokens, pruned = _numbers(path, stream, "<iiiqq")
     whole = path.stat().st_size
-    if not (0 < dim <= MOST_DIMENSIONS and 0 <= known <= size <= whole and 0 <= bucket <= whole):
+    if not (
+        0 < dim <= MOST_DIMENSIONS
+        and 0 <= known <= size <= whole
+        and 0 <= bucket <= whole
+        and known + bucket
+    ):
         _refuse(path, "its sizes make no sense")
     if pruned > 0:
         _refuse(path, "it is quantised (.ftz); the unquantised .bin is needed")
-    own = _own_rows(path, stream, size)
+    own = _own_rows(path, stream, size, known)
     quantised, rows, columns = _numbers(path, stream, "<?qq")
     start = stream.tell()
     if quantised or columns != dim or rows != known + bucket or start + 4 * rows * dim > whole:
@@ -191,13 +197,15 @@ def _fasttext(path: Path, stream: BinaryIO, words: Sequence[str]) -> Iterator[tu
             yield word, np.asarray(matrix[places].mean(0), dtype=np.float32)
 
 
-def _own_rows(path: Path, stream: BinaryIO, size: int) -> dict[str, int]:
-    """The row of each word of a fastText dictionary; labels, which it lists too, have none."""
+def _own_rows(path: Path, stream: BinaryIO, size: int, known: int) -> dict[str, int]:
+    """The row of each word of a fastText dictionary; labels, listed after them, have none."""
     own: dict[str, int] = {}
     for number in range(size):
         word = _word(path, stream, b"\0").decode("utf-8", "replace")
         _, kind = _numbers(path, stream, "<qb")
         if kind == 0:
+            if number >= known:
+                _refuse(path, f"its dictionary has more than the {known} words it promises")
             own[word] = number
     return own
 

@@ -1,5 +1,6 @@
 """Where the words of a family start: at random, from our own embedding, or from a file."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -7,13 +8,33 @@ from torch import Tensor, nn
 
 from classifier import making
 from classifier.artifact import SHIPPED, load
-from classifier.families import vectors
-from classifier.families.base import Task
+from classifier.families import loop, vectors
+from classifier.families.base import Task, within
 from classifier.families.vectors import Vectors
 from stream.errors import UserError
 
 SPREAD = 0.1
 """Standard deviation of a word that starts at random; others are scaled to it."""
+
+
+@dataclass(frozen=True)
+class Options(loop.Learning):
+    """What every family that reads words can be told."""
+
+    embedding: str = "shipped"  # random, shipped, a folder of `pretrain`, a file of word vectors
+    frozen: bool = False  # whether the embedding stays as it starts
+    dim: int = 128  # of an embedding that starts at random
+    units: int = 128  # of each layer, and of each direction
+    depth: int = 1  # layers
+    dropout: float = 0.4
+    word_dropout: float = 0.1  # words left out of a text, anew each time
+    longest: int = 200  # words of a text that are read
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within(self, "1 or more", "dim", "units", "longest")
+        within(self, "from 1 to 100", "depth")
+        within(self, "from 0 to below 1", "dropout", "word_dropout")
 
 
 def table(source: str, task: Task, dim: int, *, frozen: bool) -> nn.Embedding:

@@ -82,6 +82,21 @@ def test_other_weights_are_promoted_only_if_better(measured: Path, tmp_path: Pat
     assert artifact.load(shelf / "small-1").model == other
 
 
+@pytest.mark.parametrize("name", ["..", "", "../../small", "a/b", "a\\b", "a\nb"])
+def test_a_name_that_leads_elsewhere_is_refused_before_anything_is_deleted(
+    measured: Path, tmp_path: Path, name: str
+) -> None:
+    config = json.loads((measured / "config.json").read_text())
+    (measured / "config.json").write_text(json.dumps(config | {"name": name}))
+    artifact.write_manifest(measured)
+    shelf = tmp_path / "here" / "shelf"
+    shelf.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match="is none that a folder can have"):
+        promote(measured, shelf / "none")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_model_that_was_not_measured_is_not_promoted(small_run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was not evaluated: python -m classifier evaluate"):
         promote(small_run / "artifact", tmp_path / "shelf" / "none")

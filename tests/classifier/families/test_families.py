@@ -1,6 +1,7 @@
 """Every family: what it learns, and that its artifact says what it said."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 from classifier import artifact, families
 from classifier.artifact import ArtifactError
+from classifier.families import members
 from classifier.families.base import Budget
 from classifier.families.base import made as options_of
 from classifier.families.cascade import CascadeModel, sureness
@@ -82,6 +84,61 @@ def test_weights_of_another_shape_are_refused_by_name(made: dict[str, Cell]) -> 
         artifact.write_manifest(folder)
 
 
+def changed(folder: Path, to: Path, **change: object) -> Path:
+    """A copy of an artifact with another config.json, and a manifest that agrees."""
+    shutil.copytree(folder, to)
+    config = json.loads((to / "config.json").read_text()) | change
+    (to / "config.json").write_text(json.dumps(config))
+    try:
+        artifact.write_manifest(to)
+    except ArtifactError:  # of names of files
+        assert "files" in change
+    return to
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"family": ["x"]}, r"expected a family .*\['x'\]"),
+        ({"heads": [{}]}, "the heads of calibration.json"),
+        ({"heads": ["emotion", "emotion", "polarity"]}, "the heads of calibration.json"),
+        ({"options": {"units": 10**6}}, "size mismatch"),
+        ({"options": {"units": 10**9}}, "Storage size calculation overflowed"),
+        ({"options": {"units": 10**30}}, "units must be 1 or more"),
+        ({"options": {"dim": 10**9}}, "size mismatch"),
+        ({"options": {"depth": 10**9}}, "depth must be from 1 to 100"),
+        ({"options": {"longest": "x"}}, "longest must be of type int, not 'x'"),
+        ({"options": {"dropout": float("nan")}}, "dropout must be from 0 to below 1, not nan"),
+        ({"options": 3}, "a model of the family lstm"),
+        ({"files": ["../../x"]}, "names of files, without folders"),
+        ({"files": [".."]}, "names of files, without folders"),
+        ({"files": {"x": 1}}, "names of files, without folders"),
+    ],
+)
+def test_a_config_that_makes_things_up_is_refused_in_one_line(
+    made: dict[str, Cell], tmp_path: Path, change: dict[str, object], fault: str
+) -> None:
+    whole = json.loads((made["lstm"].artifact / "config.json").read_text())
+    if isinstance(own := change.get("options"), dict):
+        change = {"options": whole["options"] | own}
+    folder = changed(made["lstm"].artifact, tmp_path / "model", **change)
+    with pytest.raises(ArtifactError, match=fault) as refused:
+        artifact.load(folder)
+    assert str(folder) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_member_brings_no_file_from_elsewhere(made: dict[str, Cell], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("another's")
+    member = members.read(made["ann"].artifact, ["polarity"])
+    member.artifact.config["files"] = ["../secret"]
+    outer = tmp_path / "model"
+    outer.mkdir()
+    with pytest.raises(ArtifactError, match="names of files, without folders"):
+        members.save(outer, [member])
+    assert not list(outer.rglob("secret"))
+
+
 def test_a_member_that_was_exchanged_is_refused(made: dict[str, Cell]) -> None:
     folder = made["ensemble"].artifact / "members/0"
     content = (folder / "calibration.json").read_text()
@@ -148,6 +205,48 @@ def test_an_option_that_is_not_there_or_of_another_kind_is_named() -> None:
     ):
         with pytest.raises(UserError, match=message):
             options_of(options, given, "lstm")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("lstm", {"dropout": 2}, "lstm: dropout must be from 0 to below 1, not 2"),
+        ("lstm", {"word_dropout": 1}, "word_dropout must be from 0 to below 1, not 1"),
+        ("ann", {"units": 0}, "ann: units must be 1 or more, not 0"),
+        ("bilstm", {"depth": 0}, "depth must be from 1 to 100, not 0"),
+        ("lstm", {"longest": 0}, "longest must be 1 or more"),
+        ("lstm", {"dim": -1}, "dim must be 1 or more"),
+        ("rnn", {"floor": 1.5}, "floor must be from 0 to 1"),
+        ("lstm", {"warm_up": float("nan")}, "warm_up must be from 0 to below 1, not nan"),
+        ("tfidf", {"characters": 2}, "tfidf: characters must be 0 or from 3, not 2"),
+        ("tfidf", {"words": 0}, "words must be 1 or more"),
+        ("tfidf", {"least": 0}, "least must be 1 or more"),
+        ("cbow", {"token_dropout": 1}, "token_dropout must be from 0 to below 1"),
+        ("cbow", {"dim": 0}, "dim must be 1 or more"),
+        ("transformer", {"length": 2}, "length must be 3 or more"),
+        ("transformer", {"dropout": 1}, "dropout must be from 0 to below 1"),
+        ("sentences", {"length": 0}, "length must be 3 or more"),
+    ],
+)
+def test_an_option_that_cannot_work_is_named_with_what_can(
+    name: str, given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        options_of(families.family(name).Options, given, name)
+
+
+def test_what_only_the_texts_or_the_transformer_rule_out_is_said_too(
+    texts: Texts, encoder: Path, tmp_path: Path
+) -> None:
+    for name, given, message in (
+        ("tfidf", {"least": 10**6}, "no term stands in 1000000 texts"),
+        ("transformer", {"encoder": str(encoder), "length": 65}, "reads 64 tokens at most"),
+        ("sentences", {"encoder": str(encoder), "length": 65}, "reads 64 tokens at most"),
+    ):
+        module = families.family(name)
+        options = options_of(module.Options, given, name)
+        with pytest.raises(UserError, match=message):
+            module.fit(texts.task, options, 1, tmp_path, Budget(), quiet=True)
 
 
 def test_a_cell_with_other_options_is_not_taken_over(made: dict[str, Cell], texts: Texts) -> None:

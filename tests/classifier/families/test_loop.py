@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from classifier import checkpoint
-from classifier.families import family
+from classifier.families import ann, cbow, family, neural, sentences
 from classifier.families.base import Budget, Model, OutOfTime, Record, Task
+from classifier.families.loop import Run
 from classifier.lab.cells import Texts
 from classifier.readers import Labelled
 from stream.errors import UserError
@@ -65,6 +67,75 @@ def test_it_ends_when_no_epoch_is_better_and_keeps_the_best(texts: Texts, tmp_pa
     said = model.logits(contrary.texts).argmax(1).tolist()
     hits = [n == numbers[0] for n, numbers in zip(said, contrary.targets, strict=True)]
     assert sum(hits) / len(hits) == pytest.approx(max(scores))
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "linear"])
+def test_a_schedule_that_ends_by_itself_is_followed_to_its_end_and_the_best_epoch_kept(
+    texts: Texts, tmp_path: Path, schedule: str
+) -> None:
+    model, record = fitted(texts, tmp_path, epochs=9, patience=1, schedule=schedule)
+    scores = [row["dev_score"] for row in record.history]
+    assert len(scores) == 9
+    assert scores.index(max(scores)) < 7, "patience would have cut nothing off"
+    assert record.history[-1]["rate"] < 0.05 * max(row["rate"] for row in record.history)
+    right = texts.task.dev["polarity"]
+    said = model.logits(right.texts).argmax(1).tolist()
+    hits = [n == numbers[0] for n, numbers in zip(said, right.targets, strict=True)]
+    assert sum(hits) / len(hits) == pytest.approx(max(scores))
+
+
+def test_an_epoch_whose_last_step_was_kept_tells_its_rate_all_the_same(
+    texts: Texts, tmp_path: Path
+) -> None:
+    task = _only(texts.task, "polarity")
+    options = ann.Options(embedding="random", dim=8, units=8, schedule="constant", rate=0.05)
+    run = Run(neural.trainer(ann.fresh(task, options, 1), task, options, 1), tmp_path, Budget())
+    run.place |= {"step": len(run.trainer.epoch(0)), "total": 2.0}
+    assert run.epoch(quiet=True)["rate"] == 0.05
+
+
+def test_a_checkpoint_of_a_gpu_is_read_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as there:
+        there.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        checkpoint.save(tmp_path, 2, {}, {"weights": torch.arange(3.0)})
+    done, state = checkpoint.load(tmp_path, {})
+    assert (done, state["weights"].tolist()) == (2, [0, 1, 2])
+
+
+class Soon(Budget):
+    """Time for two epochs."""
+
+    def check(self, done: str) -> None:
+        if done.startswith("2 of"):
+            raise OutOfTime(done)
+
+
+def test_the_bag_of_embeddings_asks_the_budget_and_counts_the_time_of_every_start(
+    texts: Texts, tmp_path: Path
+) -> None:
+    task = _only(texts.task, "polarity")
+    options = cbow.Options(dim=8, hidden=8, subwords=0, epochs=4, batch=32)
+    with pytest.raises(OutOfTime, match="2 of 4 epochs"):
+        cbow.fit(task, options, 1, tmp_path, Soon(), quiet=True)
+    (tmp_path / "seconds.json").write_text("1000.0")
+    model, record = cbow.fit(task, options, 1, tmp_path, Budget(), quiet=True)
+    assert 1000 < record.seconds < 1100
+    assert [row["epoch"] for row in record.history] == [1, 2, 3, 4]
+    whole, _ = cbow.fit(task, options, 1, tmp_path / "whole", Budget(), quiet=True)
+    some = task.dev["polarity"].texts
+    assert torch.equal(model.logits(some), whole.logits(some))
+
+
+def test_the_time_of_a_regression_counts_beside_that_of_kept_embeddings(
+    texts: Texts, encoder: Path, tmp_path: Path
+) -> None:
+    task, options = _only(texts.task, "polarity"), sentences.Options(str(encoder))
+    sentences.fit(task, options, 1, tmp_path, Budget(), quiet=True)
+    kept = sum(float(load_file(path)["seconds"]) for path in tmp_path.glob("*.safetensors"))
+    _, record = sentences.fit(task, options, 1, tmp_path, Budget(), quiet=True)
+    assert record.seconds > kept + 0.001
 
 
 def test_when_the_time_is_spent_it_says_how_far_it_got_and_goes_on(

@@ -98,6 +98,8 @@ def _fnv(content: bytes) -> int:
         (fasttext(version=9), "version 9"),
         (fasttext(rows=10**9), "its matrix is not of 5 rows of 3"),
         (fasttext()[:-4], "its matrix is not of"),
+        (fasttext()[:68] + struct.pack("<i", 2) + fasttext()[72:], "more than the 2 words"),
+        (fasttext(bucket=0)[:64] + struct.pack("<iiiqq", 0, 0, 0, 0, -1), "make no sense"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused_with_its_fault(
@@ -114,6 +116,9 @@ def test_a_damaged_or_missing_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.gz").write_bytes(packed[:-12])
     with pytest.raises(UserError, match="not whole"):
         vectors.read(tmp_path / "cut.gz", WORDS)
+    (tmp_path / "flipped.gz").write_bytes(packed[:10] + b"\x07" + packed[11:])
+    with pytest.raises(UserError, match=r"flipped\.gz .* not whole .*invalid block type"):
+        vectors.read(tmp_path / "flipped.gz", WORDS)
     (tmp_path / "none.gz").write_bytes(b"plain")
     with pytest.raises(UserError, match="not whole"):
         vectors.read(tmp_path / "none.gz", WORDS)
