@@ -38,14 +38,14 @@ torch.set_num_threads(1)
 start = time.process_time()
 from pathlib import Path
 from classifier.predictor import Predictor
-Predictor.load(Path({folder!r}), compiled=True).predict(["ready"])
+Predictor.load(Path({folder!r}), compiled_after=0).predict(["ready"])
 print(time.process_time() - start)
 """
 
 
 def bench(folder: Path, texts: Sequence[str], repeat: int, command: str) -> dict[str, Any]:
     """Measures the artifact in a folder on the texts, and says where and how."""
-    predictor = Predictor.load(folder, compiled=True)
+    predictor = Predictor.load(folder, compiled_after=0)
     if predictor.other is not None:
         raise UserError(
             f"{folder} is no bag of embeddings, and the stages are of one; texts a second of any"

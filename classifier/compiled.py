@@ -12,10 +12,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from classifier.lookup import SPREAD, Table
-from classifier.signs import APOSTROPHE, BREAK, DOT, END, SIGN, WORD
-from classifier.text import CRIES, FROWNS, PRIME, SMILES, WINKS
+from classifier.lookup import SPREAD, Lookup, Table
+from classifier.signs import APOSTROPHE, BREAK, DOT, END, SIGN, WORD, fold, kind
+from classifier.text import CRIES, EYES, FROWNS, MOUTH, PRIME, SMILES, WINKS
 from classifier.vocabulary import SHIFT
+
+
+def warm_up() -> None:
+    """Compiles both loops, or reads them from the disk, for arrays as their callers have them."""
+    raw = np.frombuffer(chr(END).encode("utf-32-le"), dtype=np.uint32)
+    _, _, _, names, offsets, shouts = split(raw, 1, fold(), kind(), EYES, MOUTH)
+    empty = Lookup(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int32)).table
+    bags(names, offsets, shouts, empty, empty, 0)
 
 
 @njit(cache=True)

@@ -64,6 +64,7 @@ class Predictor:
         self.artifact = source
         self._calibration = source.calibration
         heads = [name for name, h in HEADS.items() if h.ships and name in self._calibration.heads]
+        self.later: kernels.Later | None = None
         self.other: Other | None = None
         if source.other is None:
             self.network = source.network().only(heads)
@@ -86,7 +87,7 @@ class Predictor:
         threads: int = 1,
         thresholds: Choice | None = None,
         *,
-        compiled: bool = False,
+        compiled_after: int | None = None,
     ) -> Self:
         """Loads an artifact: the given one, the one the setting names, or the shipped one.
 
@@ -94,17 +95,20 @@ class Predictor:
             path: an artifact folder.
             threads: threads for torch, in the whole process; short texts are fastest with one.
             thresholds: which of its thresholds decide; the setting's if not given.
-            compiled: whether to compile the longest loops, in the whole process, where numba is
-                installed (extra `fast`): pays after a hundred thousand texts.
+            compiled_after: texts after which the longest loops are compiled, in the whole process
+                and beside the work, where numba is installed (extra `fast`): at once if 0, never
+                if not given. It pays after a hundred thousand texts.
 
         Raises:
             ArtifactError: the artifact is damaged, or its files do not fit one another.
         """
         torch.set_num_threads(threads)
-        if compiled:
+        if compiled_after == 0:
             kernels.load()
         loaded = artifact.load(path or load_settings().model or artifact.SHIPPED)
-        return cls(loaded, thresholds or load_settings().thresholds)
+        made = cls(loaded, thresholds or load_settings().thresholds)
+        made.later = kernels.Later(compiled_after) if compiled_after else None
+        return made
 
     def predict(
         self,
@@ -154,6 +158,8 @@ class Predictor:
     def _answer(
         self, texts: Sequence[str], declared: Sequence[str | None]
     ) -> "tuple[Labels, Hidden | Attention | None]":
+        if self.later:
+            self.later.count(len(texts))
         tokens = tokenise(texts)
         bags = self.artifact.vocabulary.bags(tokens)
         tongues = self.languages(texts, declared, tokens, bags)

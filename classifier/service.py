@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import Event
 
+from classifier import kernels
 from classifier.counters import ClassifierCounters
 from classifier.predictor import Predictor
 from classifier.recogniser import Found, Recogniser, load, recognised
@@ -43,7 +44,9 @@ def run(settings: Settings, stop: Event) -> ClassifierCounters:
 
 
 def _run(settings: Settings, stop: Event, counters: ClassifierCounters, status: Status) -> None:
-    predictor = Predictor.load(settings.model, settings.threads, settings.thresholds, compiled=True)
+    predictor = Predictor.load(
+        settings.model, settings.threads, settings.thresholds, compiled_after=kernels.PAYS
+    )
     recogniser = load(settings.recogniser)
     predictor.label([WARM_UP], words=True)  # what is loaded at first use is loaded now
     gc.freeze()  # the models and torch stay: no collection need look at them again

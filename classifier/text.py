@@ -66,11 +66,11 @@ _MOUTHS = {
     ")": "\ue010", "]": "\ue010", "(": "\ue011", "[": "\ue011", "d": "\ue012", "p": "\ue013",
     "/": "\ue015", "\\": "\ue015", "o": "\ue016", "|": "\ue019", "*": "\ue01a", "3": "\ue017",
 }  # fmt: skip
-_EYES = np.zeros(128, dtype=bool)
-_EYES[[ord(eye) for eye in ":;=<"]] = True
-_MOUTH = np.zeros(128, dtype=np.uint32)
+EYES = np.zeros(128, dtype=bool)
+EYES[[ord(eye) for eye in ":;=<"]] = True
+MOUTH = np.zeros(128, dtype=np.uint32)
 for _mouth, _sign in _MOUTHS.items():
-    _MOUTH[ord(_mouth)] = _MOUTH[ord(_mouth.upper())] = ord(_sign)
+    MOUTH[ord(_mouth)] = MOUTH[ord(_mouth.upper())] = ord(_sign)
 PRIME = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2 ** 64
 
 
@@ -105,7 +105,7 @@ def tokenise(texts: Sequence[str]) -> Tokens:
     """Splits texts into tokens."""
     raw = _characters(texts)
     if kernels.loaded:
-        return Tokens(*kernels.loaded.split(raw, len(texts), fold(), kind(), _EYES, _MOUTH))
+        return Tokens(*kernels.loaded.split(raw, len(texts), fold(), kind(), EYES, MOUTH))
     codes = fold()[raw]
     capital = (raw - np.uint32(65)) < 26
     kept = codes != 0
@@ -170,12 +170,12 @@ def _emoticons(raw: Codes, codes: Codes) -> NDArray[np.uint32]:
     """The sign of the emoticon that starts at a character, or 0; 1 where one goes on."""
     face = np.zeros(len(raw), dtype=np.uint32)
     low = np.minimum(raw, 127)
-    eyes = _EYES[low].nonzero()[0]
+    eyes = EYES[low].nonzero()[0]
     if not len(eyes):
         return face
     nose = np.isin(raw[eyes + 1], (ord("-"), ord("^"), ord("'")))
     place = eyes + 1 + nose
-    mouth = _MOUTH[low[place]]
+    mouth = MOUTH[low[place]]
     heart = raw[eyes] == ord("<")
     fits = (mouth != 0) & ((low[place] == ord("3")) == heart) & ~(heart & nose)
     after = np.minimum(place + 1, len(raw) - 1)  # the last is END

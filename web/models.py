@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from classifier import kernels
 from classifier.calibration import Choice
 from classifier.labels import EKMAN, EMOTIONS, SENTIMENT, TOPICS
 from classifier.predictor import Predictor
@@ -32,7 +33,8 @@ class Models:
             ArtifactError: one is damaged.
         """
         predictors = [
-            Predictor.load(folder, threads, thresholds, compiled=True) for folder in folders
+            Predictor.load(folder, threads, thresholds, compiled_after=kernels.PAYS)
+            for folder in folders
         ]
         for one in predictors:
             one.predict(["the first text takes a while"])

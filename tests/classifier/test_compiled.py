@@ -74,9 +74,28 @@ def test_they_find_phrases_and_capitals_in_every_text(vocabulary: Vocabulary) ->
 def test_a_predictor_says_the_same_with_and_without_them() -> None:
     texts = ["I love this SO MUCH :)", "", "was für ein Tag", "they don't… care", "😂😂😂"]
     plain = Predictor.load().predict(texts)
-    compiled = Predictor.load(compiled=True)
+    compiled = Predictor.load(compiled_after=0)
     assert kernels.loaded
     assert compiled.predict(texts) == plain
+
+
+def test_they_are_compiled_for_the_arrays_that_come() -> None:
+    Predictor.load(compiled_after=0).predict(["for once", "SO LOUD HERE"])
+    assert kernels.loaded
+    assert len(kernels.loaded.split.signatures) == len(kernels.loaded.bags.signatures) == 1
+
+
+def test_a_predictor_takes_them_once_they_pay_and_says_the_same() -> None:
+    kernels.loaded = None
+    predictor = Predictor.load(compiled_after=5)
+    texts = ["we love it :)", "NOT NOT good"]
+    plain = [predictor.predict(texts), predictor.predict(texts)]
+    assert kernels.loaded is None
+    predictor.predict(texts)
+    assert predictor.later
+    predictor.later.join()
+    assert kernels.loaded
+    assert [predictor.predict(texts)] * 2 == plain
 
 
 def test_without_numba_array_arithmetic_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

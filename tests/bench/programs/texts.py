@@ -68,7 +68,7 @@ def _predictor() -> Any:
     from classifier.artifact import SHIPPED
     from classifier.predictor import Predictor
 
-    return Predictor.load(SHIPPED, thresholds="balanced", compiled=True)
+    return Predictor.load(SHIPPED, thresholds="balanced", compiled_after=0)
 
 
 def fasttext(splits: Splits, pairs: bool = False) -> Way:

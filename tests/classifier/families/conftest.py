@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BertConfig, BertModel
 
 from classifier.families.base import Budget
 from classifier.lab import cells, plan
 from classifier.lab.cells import Cell, Texts
+from classifier.readers import goemotions
 
 HEADS = ("emotion", "polarity")
 RECURRENT = {
@@ -38,17 +39,16 @@ SMALL: dict[str, dict[str, Any]] = {
 def encoder(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as transformers keeps one: config, weights, tokenizer."""
     folder = tmp_path_factory.mktemp("encoder")
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    texts = goemotions(small_data, "train").texts
+    words = sorted({word for text in texts for word in text.lower().split()})
+    vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", *words])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    lines = (small_data / "goemotions/train.tsv").read_text().splitlines()
-    tokenizer.train_from_iterator(
-        lines, trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[PAD]", "[UNK]"])
-    )
     tokenizer.save(str(folder / "tokenizer.json"))
     torch.manual_seed(1)
     shape = BertConfig(
-        vocab_size=300, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=32, max_position_embeddings=64,
     )  # fmt: skip
     BertModel(shape).save_pretrained(folder)
