@@ -26,12 +26,13 @@ MEASURES = {
 HOW = (
     "Scores are of the test split, precision and recall the means over the labels, in brackets the"
     " 95 % interval over 1,000 bootstrap samples of its texts; of several seeds scores are means."
-    " Calibration (a temperature and a bias a label) and thresholds are fitted on dev. So dev"
-    " macro-F1 of heads with several labels is crossed: thresholds of one half, measured on the"
-    " other; every other dev figure, accuracy too, is of the texts that were fitted on. Train time"
-    " is of this machine as it was, with what else ran on it; of an ensemble or a cascade it is"
-    " that of putting it together, without its members' own. Texts a second: all models in turn in"
-    " one run, from text to logits, the median of three rounds."
+    " The best epoch is chosen by dev, and calibration (a temperature, and a bias a label where"
+    " labels are given by thresholds) and thresholds are fitted on it. So dev macro-F1 of heads"
+    " with several labels is crossed: thresholds of one half, measured on the other; every other"
+    " dev figure is of the texts that were fitted on, and accuracy that of the epoch they chose."
+    " Train time is of this machine as it was, with what else ran on it; of an ensemble or a"
+    " cascade it is that of putting it together, without its members' own. Texts a second: all"
+    " models in turn in one run, from text to logits, the median of three rounds."
 )
 
 
